@@ -1,0 +1,74 @@
+"""raft_lab: distributed consensus that you can hold in your hands.
+
+    from raft_lab import Cluster
+
+    cluster = Cluster(5, seed=7)
+    cluster.lab()
+
+Nothing heavy is imported here: pandas, plotly and the widgets come in when they are used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from raft_lab.check.explore import Bounds, Counterexample, Report, explore
+from raft_lab.check.invariants import INVARIANTS, broken_by
+from raft_lab.raft.errors import HandlerError, RaftLabError
+from raft_lab.raft.log import Command, Entry, Log, Noop
+from raft_lab.raft.membership import Configuration
+from raft_lab.raft.messages import AppendEntries, AppendEntriesReply, Message, RequestVote, RequestVoteReply
+from raft_lab.raft.server import Server
+from raft_lab.raft.state import Candidate, Follower, Leader, Progress, State
+from raft_lab.sim.cluster import Cluster, Proposal
+from raft_lab.sim.errors import ActionRefused, TraceError, UnknownName
+from raft_lab.sim.schedule import Timing
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "INVARIANTS",
+    "ActionRefused",
+    "AppendEntries",
+    "AppendEntriesReply",
+    "Bounds",
+    "Candidate",
+    "Cluster",
+    "Command",
+    "Configuration",
+    "Counterexample",
+    "Entry",
+    "Follower",
+    "HandlerError",
+    "Leader",
+    "Log",
+    "Message",
+    "Noop",
+    "Progress",
+    "Proposal",
+    "RaftLabError",
+    "Report",
+    "RequestVote",
+    "RequestVoteReply",
+    "Server",
+    "State",
+    "Timing",
+    "TraceError",
+    "UnknownName",
+    "explore",
+]
+
+
+def _later(module: str, name: str) -> Any:
+    """A function of a room above, imported when it is first called."""
+    return lambda *args, **options: getattr(import_module(module), name)(*args, **options)
+
+
+Cluster.faces.update(
+    check=broken_by,
+    lab=_later("raft_lab.view.lab", "Lab"),
+    tables=_later("raft_lab.view.tables", "Tables"),
+    timeline=_later("raft_lab.view.charts", "timeline"),
+    mimebundle=_later("raft_lab.view.picture", "mimebundle"),
+)

@@ -1,0 +1,287 @@
+"""Breadth-first exploration: every run within stated bounds, shortest first.
+
+What it finds is the shortest run that breaks an invariant. What it does not find is not there within the
+bounds; that is all it ever says.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from raft_lab.check.invariants import broken_by
+from raft_lab.raft.errors import HandlerError
+from raft_lab.raft.server import Server
+from raft_lab.raft.state import Event, Outcome, State
+from raft_lab.sim.actions import Action, Crash, Deliver, Drop, Duplicate, Heartbeat, Propose, Restart, Timeout
+from raft_lab.sim.cluster import Cluster
+from raft_lab.sim.tape import Violation
+from raft_lab.sim.world import Behaviour, Transition, World
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Up to where to look. Each number limits one thing in every run.
+
+    Attributes:
+        term: highest term that a server may start an election for.
+        log: longest log to which a client's command is still proposed.
+        messages: most messages in flight.
+        commands: how many commands clients propose.
+        heartbeats: how many heartbeat rounds leaders send.
+        crashes: how many crashes there are (restarts are free).
+        drops: how many messages are lost. Undelivered is as good as lost, unless `messages` is short.
+        duplicates: how many messages are duplicated.
+        depth: most actions in a run.
+        states: most situations looked at in all.
+    """
+
+    term: int = 2
+    log: int = 3
+    messages: int = 8
+    commands: int = 0
+    heartbeats: int = 0
+    crashes: int = 0
+    drops: int = 0
+    duplicates: int = 0
+    depth: int = 30
+    states: int = 50_000
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """A run that goes wrong: where it starts, what happens, and what broke at its end."""
+
+    start: World
+    actions: tuple[Action, ...]
+    violation: Violation
+    shortest: bool
+    origin: str = ""
+
+    def cluster(self) -> Cluster:
+        """A cluster that stands at the end of the run; `back()` leads to its beginning."""
+        cluster = Cluster.at(self.start, origin=self.origin)
+        for action in self.actions:
+            cluster.perform(action)
+        return cluster
+
+    def lab(self, **options: Any) -> Any:
+        """The run on screen, at its beginning and ready to be played."""
+        cluster = self.cluster()
+        cluster.goto(0)
+        return cluster.lab(**options)
+
+    def __str__(self) -> str:
+        how = "the shortest such run" if self.shortest else "a run"
+        lines = [f"{self.violation}", f"This is {how}, {len(self.actions)} actions:"]
+        lines += [f"  {n}. {step.sentence}" for n, step in enumerate(self.cluster().history[1:], start=1)]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an exploration saw.
+
+    Attributes:
+        states: different situations reached.
+        transitions: actions tried.
+        depth: longest run looked at.
+        seconds: how long it took.
+        bounds: the bounds that were set.
+        hit: names of the bounds that kept it from looking further.
+        counterexample: the shortest run that breaks an invariant, or None.
+        reached: for every question asked with `reach`, whether some run came there.
+        failure: what a handler raised, in words, or ''.
+    """
+
+    states: int
+    transitions: int
+    depth: int
+    seconds: float
+    bounds: Bounds
+    hit: frozenset[str]
+    counterexample: Counterexample | None = None
+    reached: dict[str, bool] = field(default_factory=dict)
+    failure: str = ""
+
+    def __str__(self) -> str:
+        within = ", ".join(f"{name} {getattr(self.bounds, name)}" for name in sorted(self.hit)) or "everything there is"
+        seen = f"Explored {self.states:,} states and {self.transitions:,} actions, up to {self.depth} deep"
+        if self.counterexample is not None:
+            return f"{self.counterexample}\n({seen}.)"
+        if self.failure:
+            return f"{self.failure}\n({seen}.)"
+        return f"{seen}, within {within}: no invariant is broken there."
+
+    __repr__ = __str__
+
+
+class _Remembering:
+    """A behaviour that asks another one once for each different (state, event)."""
+
+    def __init__(self, behaviour: Behaviour) -> None:
+        self.__name__ = behaviour.__name__
+        self.behaviour = behaviour
+        self.known: dict[tuple[State, Event], Outcome] = {}
+        self.trusted = behaviour is Server
+
+    def step(self, state: State, event: Event, now: int = 0) -> Outcome:
+        found = self.known.get((state, event))
+        if found is None:
+            found = self.behaviour.step(state, event, now)
+            if not self.trusted and found != self.behaviour.step(state, event, now):
+                raise HandlerError(
+                    f"{self.__name__} did two different things for the same state and event: a handler may use "
+                    "nothing but self and the message, no randomness, clock or global"
+                )
+            self.known[state, event] = found
+        return found
+
+    def crashed(self, state: State) -> State:
+        return self.behaviour.crashed(state)
+
+
+@dataclass(frozen=True, slots=True)
+class _Budget:
+    """How much of each limited thing a run has left."""
+
+    commands: int
+    heartbeats: int
+    crashes: int
+    drops: int
+    duplicates: int
+
+
+def explore(
+    cluster: Cluster,
+    *,
+    bounds: Bounds | None = None,
+    invariants: Callable[[World, Action, Transition], Sequence[Violation]] = broken_by,
+    reach: dict[str, Callable[[World], bool]] | None = None,
+    **limits: int,
+) -> Report:
+    """Look at every run from where `cluster` stands, shortest first, until one breaks an invariant.
+
+    Args:
+        cluster: it is not changed.
+        bounds: up to where to look; single limits may be given by name instead, `explore(cluster, crashes=1)`.
+        invariants: what to ask after every action.
+        reach: questions about a world, by name; the report says which of them came true somewhere. A search
+            that never reaches a leader proves nothing.
+
+    Returns:
+        A report; the same on every machine.
+    """
+    bounds = replace(bounds or Bounds(), **limits)
+    return _Search(cluster, bounds, invariants, dict(reach or {})).run()
+
+
+class _Search:
+    def __init__(
+        self,
+        cluster: Cluster,
+        bounds: Bounds,
+        invariants: Callable[[World, Action, Transition], Sequence[Violation]],
+        reach: dict[str, Callable[[World], bool]],
+    ) -> None:
+        self.cluster = cluster
+        self.bounds = bounds
+        self.invariants = invariants
+        self.reach = reach
+        self.hit: set[str] = set()
+        self.transitions = 0
+        self.start = replace(cluster.world, behaviour=_Remembering(cluster.world.behaviour))
+
+    def run(self) -> Report:
+        begun = time.perf_counter()
+        bounds = self.bounds
+        budget = _Budget(bounds.commands, bounds.heartbeats, bounds.crashes, bounds.drops, bounds.duplicates)
+        first = (self.start, budget)
+        parents: dict[tuple[World, _Budget], tuple[tuple[World, _Budget], Action] | None] = {first: None}
+        queue: deque[tuple[tuple[World, _Budget], int]] = deque([(first, 0)])
+        reached = {name: asks(self.start) for name, asks in self.reach.items()}
+        deepest = 0
+
+        def report(counterexample: Counterexample | None = None, failure: str = "") -> Report:
+            seconds = time.perf_counter() - begun
+            return Report(
+                len(parents), self.transitions, deepest, seconds, bounds, frozenset(self.hit), counterexample, reached, failure
+            )
+
+        while queue:
+            node, depth = queue.popleft()
+            if depth >= bounds.depth:
+                self.hit.add("depth")
+                continue
+            world = node[0]
+            for action, left in self.moves(*node):
+                self.transitions += 1
+                try:
+                    done = action.perform(world)
+                except HandlerError as error:
+                    return report(failure=str(error))
+                deepest = max(deepest, depth + 1)
+                broken = self.invariants(world, action, done)
+                if broken:
+                    path = [*self.path(parents, node), action]
+                    origin = f"{self.cluster.code()}"
+                    return report(Counterexample(self.cluster.world, tuple(path), broken[0], True, origin))
+                child = (done.world, left)
+                if child in parents:
+                    continue
+                if len(parents) >= bounds.states:
+                    self.hit.add("states")
+                    return report()
+                parents[child] = (node, action)
+                queue.append((child, depth + 1))
+                for name, asks in self.reach.items():
+                    reached[name] = reached[name] or asks(done.world)
+        return report()
+
+    def moves(self, world: World, left: _Budget) -> Iterator[tuple[Action, _Budget]]:
+        """What may happen next within the bounds, in a fixed order, and what is left afterwards."""
+        bounds = self.bounds
+        crowded = sum(world.network.values()) >= bounds.messages
+        for message in world.network:
+            if world.blocked(message) is None:
+                yield Deliver(message), left
+            if left.drops:
+                yield Drop(message), replace(left, drops=left.drops - 1)
+            if left.duplicates and not crowded:
+                yield Duplicate(message), replace(left, duplicates=left.duplicates - 1)
+        for name, state in world.servers.items():
+            if name in world.crashed:
+                yield Restart(name), left
+                continue
+            if crowded:
+                self.hit.add("messages")
+            elif not state.is_leader and state.configuration.is_voter(name):
+                if state.current_term < bounds.term:
+                    yield Timeout(name), left
+                else:
+                    self.hit.add("term")
+            elif state.is_leader:
+                if left.heartbeats:
+                    yield Heartbeat(name), replace(left, heartbeats=left.heartbeats - 1)
+                if left.commands:
+                    if state.log.last_index < bounds.log:
+                        op = f"set x {bounds.commands - left.commands + 1}"
+                        yield Propose(name, op), replace(left, commands=left.commands - 1)
+                    else:
+                        self.hit.add("log")
+            if left.crashes:
+                yield Crash(name), replace(left, crashes=left.crashes - 1)
+
+    @staticmethod
+    def path(parents: dict[Any, Any], node: Any) -> list[Action]:
+        """The actions from the start to `node`."""
+        actions = []
+        while (link := parents[node]) is not None:
+            node, action = link
+            actions.append(action)
+        return actions[::-1]

@@ -1,0 +1,336 @@
+"""What must hold in every run of Raft, each as one sentence and one question.
+
+An invariant says at what it looks (its scope), so that after an action only those are asked which the action
+can have changed:
+
+- of one server: its state, and the world around it;
+- of two servers: a pair of states;
+- of a step: one server before and after, and the worlds before and after.
+
+An invariant answers with None if it holds, else with the reason in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from raft_lab.raft.state import Candidate, Follower, Leader, State
+from raft_lab.sim.actions import Action, Crash, Restart
+from raft_lab.sim.tape import Violation
+from raft_lab.sim.world import Transition, World
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """A rule that every run obeys.
+
+    Attributes:
+        name: as the paper or the field calls it.
+        scope: "server", "pair" or "step".
+        section: where it is stated.
+        statement: the rule in one sentence.
+        ask: the question; its arguments depend on the scope.
+    """
+
+    name: str
+    scope: str
+    section: str
+    statement: str
+    ask: Callable[..., str | None]
+
+
+INVARIANTS: list[Invariant] = []
+
+
+def _invariant(name: str, scope: str, section: str) -> Callable[[Callable[..., str | None]], Any]:
+    def register(ask: Callable[..., str | None]) -> Callable[..., str | None]:
+        INVARIANTS.append(Invariant(name, scope, section, " ".join((ask.__doc__ or "").split()), ask))
+        return ask
+
+    return register
+
+
+# --- Of one server ----------------------------------------------------------------------------------
+
+
+@_invariant("Election Safety", "server", "Figure 3, §5.2")
+def election_safety(s: State, world: World) -> str | None:
+    """At most one server ever leads a given term."""
+    first = world.ghosts.leader_of.get(s.current_term)
+    if s.is_leader and first != s.id:
+        return f"{first} and {s.id} have both become leader of term {s.current_term}."
+    return None
+
+
+@_invariant("One Vote", "server", "§5.2")
+def one_vote(s: State, world: World) -> str | None:
+    """A server votes for at most one candidate in a term, also if it crashes in between."""
+    first = world.ghosts.votes.get((s.id, s.current_term), s.voted_for)
+    if s.voted_for is not None and first != s.voted_for:
+        return f"In term {s.current_term}, {s.id} has voted for {first} and then for {s.voted_for}."
+    return None
+
+
+@_invariant("Votes Are Real", "server", "§5.2")
+def votes_are_real(s: State, world: World) -> str | None:
+    """Every vote that a candidate counts was given to it, in its term."""
+    if isinstance(s.role, Candidate):
+        for voter in sorted(s.role.votes):
+            given_to = world.ghosts.votes.get((voter, s.current_term))
+            if given_to != s.id:
+                whom = f"voted for {given_to}" if given_to else "has voted for no one"
+                return f"{s.id} counts a vote by {voter} in term {s.current_term}, but {voter} {whom} in that term."
+    return None
+
+
+@_invariant("Log Terms", "server", "§5.3")
+def log_terms(s: State, world: World) -> str | None:
+    """Terms never fall along a log, and none is above the server's own term."""
+    term = s.current_term
+    newest_first = s.log.after(s.log.first_index - 1)[::-1] if len(s.log) <= 128 else s.log.after(s.log.last_index - 128)[::-1]
+    for entry in newest_first:
+        if entry.term > term:
+            return f"{s.id}'s log has an entry of term {entry.term} before or above one of term {term}."
+        term = entry.term
+    return None
+
+
+@_invariant("Index Order", "server", "Figure 2")
+def index_order(s: State, world: World) -> str | None:
+    """lastApplied <= commitIndex <= the last index of the log, and nothing before the snapshot is needed again."""
+    if not s.log.snapshot.last_included_index <= s.last_applied <= s.commit_index <= s.log.last_index:
+        return (
+            f"{s.id} has lastApplied {s.last_applied}, commitIndex {s.commit_index} and a log up to {s.log.last_index}."
+        )
+    return None
+
+
+@_invariant("State Machine Safety", "server", "Figure 3, §5.4.3")
+def state_machine_safety(s: State, world: World) -> str | None:
+    """No two servers ever commit or apply different entries at the same index."""
+    committed = world.ghosts.committed
+    reach = min(s.commit_index, s.log.last_index)
+    if reach > s.log.snapshot.last_included_index and not s.log.same_prefix(committed, reach):
+        index = next(i for i in range(s.log.first_index, reach + 1) if s.log.entry(i) != committed.entry(i))
+        return f"At index {index}, {s.id} has committed {s.log.entry(index)}; {committed.entry(index)} was committed before."
+    return None
+
+
+@_invariant("Leader Completeness", "server", "Figure 3, §5.4")
+def leader_completeness(s: State, world: World) -> str | None:
+    """A leader holds every entry that was committed in its own term or an earlier one."""
+    if not s.is_leader:
+        return None
+    committed = world.ghosts.committed
+    reach = world.ghosts.committed_by_term(s.current_term)
+    if reach <= s.log.snapshot.last_included_index:
+        return None
+    if s.log.last_index < reach or not s.log.same_prefix(committed, reach):
+        missing = next(
+            i
+            for i in range(s.log.first_index, reach + 1)
+            if i > s.log.last_index or s.log.entry(i) != committed.entry(i)
+        )
+        return f"{s.id} leads term {s.current_term} without {committed.entry(missing)}, committed at index {missing}."
+    return None
+
+
+# --- Of two servers ---------------------------------------------------------------------------------
+
+
+@_invariant("Log Matching", "pair", "Figure 3, §5.3")
+def log_matching(a: State, b: State) -> str | None:
+    """Two logs with an entry of the same index and term are the same up to that entry."""
+    low = max(a.log.first_index, b.log.first_index)
+    index = min(a.log.last_index, b.log.last_index)
+    while index >= low and a.log.term(index) != b.log.term(index):
+        index -= 1
+    if index >= low and not a.log.same_prefix(b.log, index):
+        other = next(i for i in range(low, index + 1) if a.log.entry(i) != b.log.entry(i))
+        return (
+            f"{a.id} and {b.id} both have an entry {index} of term {a.log.term(index)}, "
+            f"but differ at {other}: {a.log.entry(other)} and {b.log.entry(other)}."
+        )
+    return None
+
+
+@_invariant("Leader Owns Its Term", "pair", "§5.2, §5.3")
+def leader_owns_its_term(a: State, b: State) -> str | None:
+    """No log has later entries of a term than the log of that term's leader."""
+    for leader, other in ((a, b), (b, a)):
+        if leader.is_leader and other.log.last_term >= leader.current_term:
+            theirs = other.log.last_index_of_term(leader.current_term)
+            if theirs > leader.log.last_index and other.log.term(theirs) == leader.current_term:
+                return (
+                    f"{other.id} has an entry {theirs} of term {leader.current_term}, but the log of "
+                    f"{leader.id}, who leads that term, ends at {leader.log.last_index}."
+                )
+    return None
+
+
+@_invariant("Progress Is True", "pair", "Figure 2")
+def progress_is_true(a: State, b: State) -> str | None:
+    """What a leader believes of a follower's log of its term is so: it matches up to matchIndex < nextIndex."""
+    for leader, follower in ((a, b), (b, a)):
+        if not isinstance(leader.role, Leader) or leader.current_term != follower.current_term:
+            continue
+        known = leader.role.progress.get(follower.id)
+        if known is None:
+            continue
+        if known.match_index >= known.next_index:
+            return f"{leader.id} has matchIndex {known.match_index} and nextIndex {known.next_index} for {follower.id}."
+        reach = known.match_index
+        short = reach > min(follower.log.last_index, leader.log.last_index)
+        if short or (reach and not leader.log.same_prefix(follower.log, reach)):
+            return f"{leader.id} takes {follower.id}'s log to match its own up to {reach}, but it does not."
+    return None
+
+
+# --- Of a step --------------------------------------------------------------------------------------
+
+
+@_invariant("Terms Only Grow", "step", "§5.1")
+def terms_only_grow(old: State, new: State, before: World, after: World, action: Action) -> str | None:
+    """A server's current term never goes back, not even over a crash."""
+    if new.current_term < old.current_term:
+        return f"{new.id} went back from term {old.current_term} to {new.current_term}."
+    return None
+
+
+@_invariant("Votes Stay", "step", "§5.2")
+def votes_stay(old: State, new: State, before: World, after: World, action: Action) -> str | None:
+    """Within a term, a vote once given is never taken back."""
+    if new.current_term == old.current_term and old.voted_for is not None and new.voted_for != old.voted_for:
+        became = f"changed it to {new.voted_for}" if new.voted_for else "forgot it"
+        return f"In term {new.current_term}, {new.id} had voted for {old.voted_for} and {became}."
+    return None
+
+
+@_invariant("Leader Append-Only", "step", "Figure 3, §5.3")
+def leader_append_only(old: State, new: State, before: World, after: World, action: Action) -> str | None:
+    """A leader never deletes or overwrites entries of its own log; it only appends."""
+    same_reign = old.is_leader and new.is_leader and old.current_term == new.current_term
+    if same_reign and (
+        new.log.last_index < old.log.last_index or not new.log.same_prefix(old.log, old.log.last_index)
+    ):
+        return f"{new.id}, leader of term {new.current_term}, changed entries that its log already held."
+    return None
+
+
+@_invariant("Committed Stays", "step", "§5.4.3")
+def committed_stays(old: State, new: State, before: World, after: World, action: Action) -> str | None:
+    """A running server's commitIndex never goes back, and what is committed stays in its log."""
+    if isinstance(action, (Crash, Restart)):
+        return None
+    if new.commit_index < old.commit_index:
+        return f"{new.id}'s commitIndex went back from {old.commit_index} to {new.commit_index}."
+    reach = min(old.commit_index, old.log.last_index)
+    if reach and (new.log.last_index < reach or not new.log.same_prefix(old.log, reach)):
+        return f"{new.id} changed entries up to {reach} that it knew to be committed."
+    return None
+
+
+@_invariant("Commit Rule", "step", "§5.3, §5.4.2")
+def commit_rule(old: State, new: State, before: World, after: World, action: Action) -> str | None:
+    """A leader commits an entry only if it is of its own term and a quorum stores it."""
+    n = new.commit_index
+    if not new.is_leader or n <= old.commit_index or n > new.log.last_index:
+        return None
+    if new.log.term(n) != new.current_term:
+        return f"{new.id}, leader of term {new.current_term}, committed entry {n} of term {new.log.term(n)} by counting."
+    holders = [
+        s.id for s in after.servers.values() if s.log.last_index >= n and s.log.same_prefix(new.log, n)
+    ]
+    if not new.configuration.has_quorum(holders):
+        return f"{new.id} committed entry {n}, but only {', '.join(holders)} store it."
+    return None
+
+
+@_invariant("Role Moves", "step", "Figure 4")
+def role_moves(old: State, new: State, before: World, after: World, action: Action) -> str | None:
+    """A follower leads only by way of a candidacy; a leader becomes nothing but a follower."""
+    if isinstance(old.role, Leader) and isinstance(new.role, Candidate):
+        return f"{new.id} went from leader to candidate."
+    if isinstance(old.role, Follower) and new.is_leader and new.current_term == old.current_term:
+        return f"{new.id} became leader of term {new.current_term} without having been a candidate in it."
+    return None
+
+
+@_invariant("Match Only Grows", "step", "Figure 2")
+def match_only_grows(old: State, new: State, before: World, after: World, action: Action) -> str | None:
+    """Within a term, a leader's matchIndex for a follower never goes back."""
+    if isinstance(old.role, Leader) and isinstance(new.role, Leader) and old.current_term == new.current_term:
+        for peer, known in new.role.progress.items():
+            was = old.role.progress.get(peer)
+            if was is not None and known.match_index < was.match_index:
+                return f"{new.id}'s matchIndex for {peer} went back from {was.match_index} to {known.match_index}."
+    return None
+
+
+@_invariant("Crash Keeps the Disk", "step", "Figure 2")
+def crash_keeps_the_disk(old: State, new: State, before: World, after: World, action: Action) -> str | None:
+    """A crash and a restart keep the current term, the vote and the log, and nothing else."""
+    if isinstance(action, (Crash, Restart)):
+        if (old.current_term, old.voted_for, old.log) != (new.current_term, new.voted_for, new.log):
+            return f"{new.id} did not come back with the term, vote and log that it had."
+        if isinstance(action, Crash) and (new.is_leader or new.commit_index > new.log.snapshot.last_included_index):
+            return f"{new.id} remembers more than what was on its disk."
+    return None
+
+
+@_invariant("Message Terms", "step", "§5.1")
+def message_terms(old: State, new: State, before: World, after: World, action: Action) -> str | None:
+    """No message carries a term that its sender has not reached."""
+    for m in _sent(before, after):
+        if m.src == new.id and m.term > new.current_term:
+            return f"{m.src}, in term {new.current_term}, has sent a {type(m).__name__} of term {m.term}."
+    return None
+
+
+def _sent(before: World, after: World) -> Iterator[Any]:
+    if after.network is not before.network:
+        for m, copies in after.network.items():
+            if copies > before.network.get(m, 0):
+                yield m
+
+
+# --- Asking them ------------------------------------------------------------------------------------
+
+_OF_SERVER = tuple(i for i in INVARIANTS if i.scope == "server")
+_OF_PAIR = tuple(i for i in INVARIANTS if i.scope == "pair")
+_OF_STEP = tuple(i for i in INVARIANTS if i.scope == "step")
+
+
+def broken_by(before: World, action: Action, done: Transition) -> list[Violation]:
+    """The invariants that `action` has broken, asking only what it can have changed."""
+    after = done.world
+    if after.servers is before.servers and after.network is before.network:
+        return []
+    found = []
+    changed = [s for s in after.servers.values() if s is not before.servers[s.id]]
+    touched = changed or ([after.servers[action.actor]] if action.actor and done.sent else [])
+    for new in touched:
+        found += _ask(_OF_STEP, before.servers[new.id], new, before, after, action)
+    for new in changed:
+        found += _ask(_OF_SERVER, new, after)
+        for other in after.servers.values():
+            if other is not new:
+                found += _ask(_OF_PAIR, new, other)
+    return found
+
+
+def broken_in(world: World) -> list[Violation]:
+    """The invariants of one server and of two that do not hold in `world`."""
+    found = []
+    servers = list(world.servers.values())
+    for number, one in enumerate(servers):
+        found += _ask(_OF_SERVER, one, world)
+        for other in servers[number + 1 :]:
+            found += _ask(_OF_PAIR, one, other)
+    return found
+
+
+def _ask(invariants: Iterable[Invariant], *about: Any) -> list[Violation]:
+    return [Violation(i.name, reason) for i in invariants if (reason := i.ask(*about)) is not None]

@@ -1,0 +1,1 @@
+"""Many servers, a hostile network, and a tape of what happened."""

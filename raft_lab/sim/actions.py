@@ -1,0 +1,346 @@
+"""Everything that can happen to a world. An action is a value that prints as the call that performs it.
+
+Each has a guard, `refusal(world)`: why it cannot happen now, or None; and an effect, `perform(world, now)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar
+
+from raft_lab.raft import state as events
+from raft_lab.raft.messages import Message
+from raft_lab.raft.state import State
+from raft_lab.sim.world import Transition, World
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Base of all actions."""
+
+    verb: ClassVar[str] = ""
+
+    def refusal(self, world: World) -> str | None:
+        """Why this cannot happen in `world`, with what would make it possible; None if it can."""
+        raise NotImplementedError
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        """What it does to `world` (which allows it) when the servers' clocks show `now` microseconds."""
+        raise NotImplementedError
+
+    @property
+    def actor(self) -> str:
+        """The server to which it happens, or ''."""
+        return ""
+
+    def arguments(self) -> tuple[Any, ...]:
+        """What stands between the parentheses of the call."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+    def __str__(self) -> str:
+        return f"cluster.{self.verb}({', '.join(repr(argument) for argument in self.arguments())})"
+
+
+@dataclass(frozen=True, slots=True)
+class OnMessage(Action):
+    """Something that happens to one copy of a message in flight."""
+
+    message: Message
+
+    def refusal(self, world: World) -> str | None:
+        if self.message not in world.network:
+            return (
+                f"this {type(self.message).__name__} from {self.message.src} to {self.message.dst} is not in flight "
+                "(any more); cluster.messages lists those that are"
+            )
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver(OnMessage):
+    """The message arrives."""
+
+    verb: ClassVar[str] = "deliver"
+
+    @property
+    def actor(self) -> str:
+        return self.message.dst
+
+    def refusal(self, world: World) -> str | None:
+        # `super()` without arguments needs the class cell, which dataclass(slots=True) replaces.
+        return OnMessage.refusal(self, world) or world.blocked(self.message)
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        return world.minus(self.message).let(self.message.dst, events.Receive(self.message), now)
+
+
+@dataclass(frozen=True, slots=True)
+class Drop(OnMessage):
+    """The network loses the message."""
+
+    verb: ClassVar[str] = "drop"
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        return Transition(world.minus(self.message))
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate(OnMessage):
+    """The network makes another copy of the message."""
+
+    verb: ClassVar[str] = "duplicate"
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        return Transition(world.plus([self.message]))
+
+
+@dataclass(frozen=True, slots=True)
+class Hold(OnMessage):
+    """Timed driving leaves the message in flight until it is released (or delivered by hand)."""
+
+    verb: ClassVar[str] = "hold"
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        return Transition(world)
+
+
+@dataclass(frozen=True, slots=True)
+class Release(OnMessage):
+    """A held message may arrive again by itself."""
+
+    verb: ClassVar[str] = "release"
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        return Transition(world)
+
+
+@dataclass(frozen=True, slots=True)
+class OnServer(Action):
+    """Something that happens to one running server."""
+
+    server: str
+
+    @property
+    def actor(self) -> str:
+        return self.server
+
+    def refusal(self, world: World) -> str | None:
+        state = world.server(self.server)
+        if self.server in world.crashed:
+            return f"{self.server} is crashed; restart it first: cluster.restart({self.server!r})"
+        return self.refused_by(state)
+
+    def refused_by(self, state: State) -> str | None:
+        """Why a running server in this state cannot do it, or None."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout(OnServer):
+    """The server's election timer runs out."""
+
+    verb: ClassVar[str] = "timeout"
+
+    def refused_by(self, state: State) -> str | None:
+        if state.is_leader:
+            return f"{state.id} is the leader of term {state.current_term}; a leader has no election timer"
+        if not state.configuration.is_voter(state.id):
+            return f"{state.id} is not a voter of the configuration {state.configuration}; it never campaigns"
+        return None
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        return world.let(self.server, events.ElectionTimeout(), now)
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat(OnServer):
+    """The leader's heartbeat interval passes."""
+
+    verb: ClassVar[str] = "heartbeat"
+
+    def refused_by(self, state: State) -> str | None:
+        if not state.is_leader:
+            return f"{state.id} is a {type(state.role).__name__.lower()}; only a leader sends heartbeats"
+        return None
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        return world.let(self.server, events.HeartbeatTimeout(), now)
+
+
+@dataclass(frozen=True, slots=True)
+class Propose(OnServer):
+    """A client asks the server for an operation."""
+
+    op: str
+    verb: ClassVar[str] = "propose"
+
+    def arguments(self) -> tuple[Any, ...]:
+        return (self.op, self.server)
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        return world.let(self.server, events.ClientRequest(self.op), now)
+
+
+@dataclass(frozen=True, slots=True)
+class Crash(OnServer):
+    """The server stops and loses everything that is not durable."""
+
+    verb: ClassVar[str] = "crash"
+
+    def refusal(self, world: World) -> str | None:
+        world.server(self.server)
+        return f"{self.server} is crashed already" if self.server in world.crashed else None
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        left = world.with_state(world.behaviour.crashed(world.servers[self.server]))
+        return Transition(replace(left, crashed=world.crashed | {self.server}))
+
+
+@dataclass(frozen=True, slots=True)
+class Restart(OnServer):
+    """The server starts again from its durable state."""
+
+    verb: ClassVar[str] = "restart"
+
+    def refusal(self, world: World) -> str | None:
+        world.server(self.server)
+        return None if self.server in world.crashed else f"{self.server} is running; only a crashed server restarts"
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        return replace(world, crashed=world.crashed - {self.server}).let(self.server, events.Restart(), now)
+
+
+@dataclass(frozen=True, slots=True)
+class OnLink(Action):
+    """Something that happens to the link in one direction."""
+
+    src: str
+    dst: str
+
+    def refusal(self, world: World) -> str | None:
+        world.server(self.src)
+        world.server(self.dst)
+        return f"{self.src} needs no link to itself" if self.src == self.dst else self.refused_by(world)
+
+    def refused_by(self, world: World) -> str | None:
+        """Why it cannot happen to this link, or None."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Cut(OnLink):
+    """Nothing gets through from `src` to `dst` any more; the other direction is as it was."""
+
+    verb: ClassVar[str] = "cut"
+
+    def refused_by(self, world: World) -> str | None:
+        if (self.src, self.dst) in world.cuts:
+            return f"the link from {self.src} to {self.dst} is cut already"
+        return None
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        return Transition(replace(world, cuts=world.cuts | {(self.src, self.dst)}))
+
+
+@dataclass(frozen=True, slots=True)
+class Mend(OnLink):
+    """The link from `src` to `dst` works again."""
+
+    verb: ClassVar[str] = "mend"
+
+    def refused_by(self, world: World) -> str | None:
+        return None if (self.src, self.dst) in world.cuts else f"the link from {self.src} to {self.dst} is not cut"
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        return Transition(replace(world, cuts=world.cuts - {(self.src, self.dst)}))
+
+
+@dataclass(frozen=True, slots=True)
+class Partition(Action):
+    """The network falls apart: servers of different groups do not reach each other; within a group all is well."""
+
+    groups: tuple[frozenset[str], ...]
+    verb: ClassVar[str] = "partition"
+
+    def arguments(self) -> tuple[Any, ...]:
+        return tuple(_Braces(sorted(group)) for group in self.groups)
+
+    def refusal(self, world: World) -> str | None:
+        named = [name for group in self.groups for name in sorted(group)]
+        for name in named:
+            world.server(name)
+        if len(named) != len(set(named)):
+            return "a server can stand on one side of a partition only"
+        missing = [name for name in world.servers if name not in named]
+        if missing:
+            return f"say on which side {' and '.join(missing)} should be: every server belongs to one group"
+        return None
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        side = {name: number for number, group in enumerate(self.groups) for name in group}
+        cuts = frozenset((a, b) for a in world.servers for b in world.servers if side[a] != side[b])
+        return Transition(replace(world, cuts=cuts))
+
+
+class _Braces(list[str]):
+    """A set that prints in a fixed order."""
+
+    def __repr__(self) -> str:
+        return "{" + ", ".join(map(repr, self)) + "}"
+
+
+@dataclass(frozen=True, slots=True)
+class Heal(Action):
+    """All links work again."""
+
+    verb: ClassVar[str] = "heal"
+
+    def refusal(self, world: World) -> str | None:
+        return None if world.cuts else "no link is cut, so there is nothing to heal"
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        return Transition(replace(world, cuts=frozenset()))
+
+
+@dataclass(frozen=True, slots=True)
+class Swap(Action):
+    """Another `Server` class takes over in the running cluster; all state stays."""
+
+    behaviour: Any
+    verb: ClassVar[str] = "swap"
+
+    def __str__(self) -> str:
+        return f"cluster.swap({self.behaviour.__name__})"
+
+    def refusal(self, world: World) -> str | None:
+        return None
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        return Transition(replace(world, behaviour=self.behaviour))
+
+
+ACTIONS: tuple[type[Action], ...] = (
+    Deliver, Drop, Duplicate, Hold, Release, Timeout, Heartbeat, Propose, Crash, Restart, Cut, Mend, Partition, Heal,
+)  # fmt: skip
+
+
+def every(world: World) -> Iterator[Action]:
+    """Every action that people can ask for in `world`, allowed or not, in a fixed order.
+
+    Left out are those without a natural end to their list: other proposals than one, other partitions than cuts.
+    """
+    for message in world.network:
+        yield from (Deliver(message), Drop(message), Duplicate(message))
+    for name in world.servers:
+        yield from (Timeout(name), Heartbeat(name), Propose(name, "set x 1"), Crash(name), Restart(name))
+    for src in world.servers:
+        for dst in world.servers:
+            if src != dst:
+                yield Mend(src, dst) if (src, dst) in world.cuts else Cut(src, dst)
+    yield Heal()
+
+
+def enabled(world: World) -> list[Action]:
+    """Every action that is possible in `world` now."""
+    return [action for action in every(world) if action.refusal(world) is None]

@@ -1,0 +1,590 @@
+"""A cluster that people drive: one object for code cells and for the picture."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from os import PathLike
+from typing import Any, ClassVar
+
+from raft_lab.raft.log import Command, Entry, Log, Noop, Snapshot
+from raft_lab.raft.membership import Configuration
+from raft_lab.raft.messages import MESSAGE_TYPES, Message
+from raft_lab.raft.server import Server
+from raft_lab.raft.state import Accepted, Rejected, State
+from raft_lab.raft.values import FrozenMap
+from raft_lab.sim import actions, trace
+from raft_lab.sim.actions import Action
+from raft_lab.sim.errors import ActionRefused, UnknownName
+from raft_lab.sim.schedule import Schedule, Timing
+from raft_lab.sim.tape import Step, Tape, Violation
+from raft_lab.sim.world import Behaviour, Ghosts, World
+
+EntryLike = Entry | tuple[int, str]
+
+
+class Proposal:
+    """What a client knows of an operation that it asked for.
+
+    `status` is one of: `rejected` (the server does not lead, nothing was appended), `pending` (in the leader's
+    log), `committed`, `lost` (another entry was committed in its place), `unknown` (the client has lost
+    contact: the leader is down or leads no longer, and the entry may still be committed or lost).
+    """
+
+    def __init__(self, cluster: Cluster, step: Step, server: str, op: str) -> None:
+        self._cluster = cluster
+        self._step = step
+        self.server = server
+        self.op = op
+
+    @property
+    def reply(self) -> Accepted | Rejected | None:
+        """What the server answered at once."""
+        return self._step.transition.reply
+
+    @property
+    def status(self) -> str:
+        """How it stands in the situation that the cluster is in now."""
+        reply = self.reply
+        if not isinstance(reply, Accepted):
+            return "rejected"
+        if self._step not in self._cluster.now.path():
+            return "unknown"
+        world = self._cluster.world
+        if reply.index <= world.ghosts.committed.last_index:
+            return "committed" if world.ghosts.committed.term(reply.index) == reply.term else "lost"
+        state = world.servers[self.server]
+        leads = state.is_leader and state.current_term == reply.term and self.server not in world.crashed
+        return "pending" if leads else "unknown"
+
+    def __repr__(self) -> str:
+        where = f", entry {self.reply.index} of term {self.reply.term}" if isinstance(self.reply, Accepted) else ""
+        return f"<{self.op!r} at {self.server}: {self.status}{where}>"
+
+
+class Cluster:
+    """Raft servers that can be stepped, rewound, branched, broken and repaired.
+
+    Every method that does something adds a step to the tape and answers with it; a step prints as one sentence.
+    What cannot be done now raises `ActionRefused` and changes nothing.
+
+    Args:
+        servers: how many (named S1, S2, …), or their names.
+        seed: chooses all timeouts and latencies of timed driving.
+        timing: durations and odds of timed driving.
+        server: the class that says how servers react; a subclass of `Server`.
+        logs: what is in the servers' logs at the start, as (term, command) pairs. All servers then
+            start in the highest term that appears.
+    """
+
+    faces: ClassVar[dict[str, Callable[..., Any]]] = {}
+    """What rooms above this one add: "check", "lab", "tables", "timeline", "mimebundle"."""
+
+    def __init__(
+        self,
+        servers: int | Iterable[str] = 5,
+        *,
+        seed: int = 0,
+        timing: Timing | None = None,
+        server: Behaviour = Server,
+        logs: Mapping[str, Sequence[EntryLike]] | None = None,
+    ) -> None:
+        names = _names(servers)
+        if not isinstance(seed, int):
+            raise ValueError(f"the seed must be a whole number, not {seed!r}")
+        world = _first_world(names, server, logs or {})
+        self._begin(world, seed, timing or Timing())
+        self._origin = _origin(servers, names, seed, timing, server, logs)
+
+    @classmethod
+    def at(cls, world: World, *, seed: int = 0, timing: Timing | None = None, origin: str = "") -> Cluster:
+        """A cluster that starts in `world`; `origin` is the Python that makes it, for `code()`."""
+        cluster = cls.__new__(cls)
+        cluster._begin(world, seed, timing or Timing())
+        cluster._origin = origin or "cluster = …  # a situation that was set up by hand"
+        return cluster
+
+    def _begin(self, world: World, seed: int, timing: Timing) -> None:
+        self.lock = threading.RLock()
+        self.tape = Tape(world, Schedule.begin(world, seed, timing))
+        self.now = self.tape.start
+        self._listeners: list[Callable[[], None]] = []
+
+    # What there is
+
+    @property
+    def world(self) -> World:
+        """The world as it stands now."""
+        return self.now.world
+
+    @property
+    def schedule(self) -> Schedule:
+        """Clock, timers and due times as they stand now."""
+        return self.now.schedule
+
+    @property
+    def seed(self) -> int:
+        """The seed of timed driving."""
+        return self.schedule.seed
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The servers' names."""
+        return tuple(self.world.servers)
+
+    def __getitem__(self, name: str) -> State:
+        """One server as it stands."""
+        return self.world.server(name)
+
+    @property
+    def leader(self) -> str | None:
+        """The running leader of the highest term, if there is one."""
+        leaders = [s for s in self.world.servers.values() if s.is_leader and s.id not in self.world.crashed]
+        return max(leaders, key=lambda s: s.current_term).id if leaders else None
+
+    @property
+    def messages(self) -> list[Message]:
+        """Every copy of a message in flight, in order of sending."""
+        return [flight.message for flight in self.schedule.flights]
+
+    @property
+    def violations(self) -> list[tuple[Step, Violation]]:
+        """What was broken on the way to the present step."""
+        return [(step, violation) for step in self.now.path() for violation in step.violations]
+
+    def enabled(self) -> list[Action]:
+        """Every action that is possible now; `cluster.perform(action)` does one."""
+        return actions.enabled(self.world)
+
+    def every_action(self) -> list[tuple[Action, str]]:
+        """Every action that one can ask for now, with the reason why it is not possible ('' if it is)."""
+        return [(action, action.refusal(self.world) or "") for action in actions.every(self.world)]
+
+    # What can be done
+
+    def perform(self, action: Action) -> Step:
+        """Let `action` happen now. The clock stands still.
+
+        Raises:
+            ActionRefused: it is not possible now.
+            UnknownName: it names a server that does not exist.
+            HandlerError: a handler failed.
+        """
+        return self._do(action, timed=False)
+
+    def timeout(self, server: str) -> Step:
+        """The server's election timer runs out."""
+        return self.perform(actions.Timeout(server))
+
+    def heartbeat(self, server: str) -> Step:
+        """The leader's heartbeat interval passes."""
+        return self.perform(actions.Heartbeat(server))
+
+    def propose(self, op: str, server: str | None = None) -> Proposal:
+        """A client asks `server`, or else the leader, for an operation such as "set x 1".
+
+        Raises:
+            ActionRefused: no server is named and none leads.
+        """
+        if not isinstance(op, str):
+            raise ActionRefused(f"a command is a string such as 'set x 1', not {op!r}")
+        with self.lock:
+            target = server or self.leader
+            if target is None:
+                raise ActionRefused(
+                    "no server leads now, so there is no one to propose to: cluster.run_until(leader=True) first, "
+                    "or name a server: cluster.propose(op, 'S1')"
+                )
+            return Proposal(self, self.perform(actions.Propose(target, op)), target, op)
+
+    def deliver(self, message: Message | str, dst: str | None = None, kind: str | None = None) -> Step:
+        """A message arrives: one of `cluster.messages`, or the one from a server to another (of one kind)."""
+        return self.perform(actions.Deliver(self._find(message, dst, kind)))
+
+    def drop(self, message: Message | str, dst: str | None = None, kind: str | None = None) -> Step:
+        """The network loses a message, named as for `deliver`."""
+        return self.perform(actions.Drop(self._find(message, dst, kind)))
+
+    def duplicate(self, message: Message | str, dst: str | None = None, kind: str | None = None) -> Step:
+        """The network makes a second copy of a message, named as for `deliver`."""
+        return self.perform(actions.Duplicate(self._find(message, dst, kind)))
+
+    def hold(self, message: Message | str, dst: str | None = None, kind: str | None = None) -> Step:
+        """Timed driving leaves a message in flight until it is released."""
+        return self.perform(actions.Hold(self._find(message, dst, kind)))
+
+    def release(self, message: Message | str, dst: str | None = None, kind: str | None = None) -> Step:
+        """A held message travels on."""
+        return self.perform(actions.Release(self._find(message, dst, kind)))
+
+    def deliver_all(self, limit: int = 1000) -> Step:
+        """Deliver everything that can arrive, answers included, oldest first, until nothing more can.
+
+        Raises:
+            ActionRefused: after `limit` messages there are still some.
+        """
+        with self.lock:
+            for _ in range(limit):
+                ready = [m for m in self.messages if self.world.blocked(m) is None]
+                if not ready:
+                    return self.now
+                self.deliver(ready[0])
+            raise ActionRefused(f"{limit} messages were delivered and there are still more; raise the limit?")
+
+    def crash(self, server: str) -> Step:
+        """The server stops and loses everything that is not durable."""
+        return self.perform(actions.Crash(server))
+
+    def restart(self, server: str) -> Step:
+        """A crashed server starts again from its durable state."""
+        return self.perform(actions.Restart(server))
+
+    def cut(self, src: str, dst: str) -> Step:
+        """Nothing gets through from `src` to `dst` any more."""
+        return self.perform(actions.Cut(src, dst))
+
+    def mend(self, src: str, dst: str) -> Step:
+        """The link from `src` to `dst` works again."""
+        return self.perform(actions.Mend(src, dst))
+
+    def partition(self, *groups: Iterable[str]) -> Step:
+        """The network falls apart into groups; servers that are not named form one more.
+
+        For example `cluster.partition({"S1", "S2"}, {"S3", "S4", "S5"})`, or just `cluster.partition({"S1"})`.
+        """
+        sides = tuple(frozenset([group] if isinstance(group, str) else group) for group in groups)
+        rest = frozenset(self.servers).difference(*sides)
+        return self.perform(actions.Partition((*sides, rest) if rest else sides))
+
+    def heal(self) -> Step:
+        """All links work again."""
+        return self.perform(actions.Heal())
+
+    def swap(self, server: Behaviour) -> Step:
+        """Another `Server` class takes over in the running cluster; all state stays."""
+        return self.perform(actions.Swap(server))
+
+    # Time
+
+    def step(self, count: int = 1) -> Step:
+        """Let the next thing happen that is due, and the clock move on to it, `count` times.
+
+        Raises:
+            ActionRefused: nothing is due, ever.
+        """
+        if not isinstance(count, int) or count < 1:
+            raise ActionRefused(f"step takes a whole number above 0, not {count!r}")
+        with self.lock:
+            for _ in range(count):
+                due = self.schedule.next(self.world)
+                if due is None:
+                    raise ActionRefused(
+                        "nothing will ever happen by itself: no server runs and no message is on its way; "
+                        "restart a server first"
+                    )
+                self._do(due[1], timed=True, now_us=max(due[0], self.schedule.now_us))
+            return self.now
+
+    def run(self, ms: float) -> Step:
+        """Let everything happen that is due within the next `ms` milliseconds."""
+        with self.lock:
+            end = self.schedule.now_us + round(ms * 1000)
+            while (due := self.schedule.next(self.world)) is not None and due[0] <= end:
+                self.step()
+            return self.now
+
+    def run_until(
+        self,
+        condition: Callable[[Cluster], bool] | None = None,
+        *,
+        leader: bool | str | None = None,
+        committed: str | None = None,
+        max_steps: int = 10_000,
+    ) -> Step:
+        """Let due things happen until something is so.
+
+        Args:
+            condition: a function of the cluster.
+            leader: True for "some server leads its term and a majority knows it", False for "no server
+                leads", or the name of the server that should lead.
+            committed: until this command is committed.
+            max_steps: give up after so many steps.
+
+        Raises:
+            ActionRefused: it did not come about; the steps taken stay on the tape.
+        """
+        wanted = _condition(condition, leader, committed)
+        with self.lock:
+            for _ in range(max_steps):
+                if wanted(self):
+                    return self.now
+                self.step()
+            if wanted(self):
+                return self.now
+        raise ActionRefused(
+            f"after {max_steps} steps it is still not so (the clock shows {self.schedule.now_us / 1000:.1f} ms); "
+            "raise max_steps, or look at what hinders it: cluster.lab()"
+        )
+
+    # History
+
+    def back(self, count: int = 1) -> Step:
+        """Go back; nothing is deleted. At the beginning it stays there."""
+        with self.lock:
+            step = self.now
+            for _ in range(count):
+                step = step.parent or step
+            return self._enter(step)
+
+    def forward(self, count: int = 1) -> Step:
+        """Go forward again, along the branch that was visited last."""
+        with self.lock:
+            step = self.now
+            for _ in range(count):
+                step = self.tape.onward(step) or step
+            return self._enter(step)
+
+    def goto(self, step: int | Step) -> Step:
+        """Go to any step of any branch.
+
+        Raises:
+            UnknownName: there is no such step.
+        """
+        with self.lock:
+            number = step.id if isinstance(step, Step) else step
+            if not isinstance(number, int) or not 0 <= number < len(self.tape):
+                raise UnknownName(f"there is no step {number!r}; the tape holds steps 0 to {len(self.tape) - 1}")
+            node = self.tape.steps[number]
+            self.tape.enter(node)
+            return self._enter(node)
+
+    @property
+    def branches(self) -> list[Step]:
+        """The last step of every branch of history."""
+        return self.tape.branches()
+
+    @property
+    def history(self) -> list[Step]:
+        """The steps from the beginning to the present one."""
+        return self.now.path()
+
+    def code(self) -> str:
+        """The way to the present step as Python that takes it again."""
+        lines = [self._origin]
+        timed = 0
+        for step in [*self.now.path()[1:], None]:
+            if step is not None and step.timed:
+                timed += 1
+                continue
+            if timed:
+                lines.append("cluster.step()" if timed == 1 else f"cluster.step({timed})")
+                timed = 0
+            if step is not None:
+                lines.append(step_code(step))
+        return "\n".join(lines)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the whole tape, all branches included, as JSON."""
+        with self.lock:
+            trace.save(path, self.tape, self.now, self._origin)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str], *servers: Behaviour) -> Cluster:
+        """Read a saved tape: every action is done again, by `Server` or by the classes given here.
+
+        Raises:
+            TraceError: the file is damaged, was edited, is of a newer version, or needs a class not given.
+        """
+        loaded = trace.load(path, [Server, *servers])
+        cluster = cls.at(loaded.world, seed=loaded.seed, timing=loaded.timing, origin=loaded.origin)
+        with trace.explained(path):
+            steps = [cluster.now]
+            for recorded in loaded.steps:
+                cluster.now = steps[recorded.parent]
+                done = cluster._do(recorded.action, timed=recorded.timed, now_us=recorded.now_us)
+                if done.id != len(steps):
+                    raise UnknownName(f"step {len(steps)} repeats step {done.id}")
+                steps.append(done)
+            cluster.goto(loaded.cursor)
+        trace.verify(path, cluster.world, loaded)
+        return cluster
+
+    # What rooms above add
+
+    def lab(self, **options: Any) -> Any:
+        """The live picture of this cluster, as a widget."""
+        return self.faces["lab"](self, **options)
+
+    @property
+    def tables(self) -> Any:
+        """What there is as pandas DataFrames: `.servers`, `.logs`, `.messages`, `.events`."""
+        return self.faces["tables"](self)
+
+    def timeline(self) -> Any:
+        """Who was in which role and term, and when, as a plotly figure."""
+        return self.faces["timeline"](self)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        if "mimebundle" in self.faces:
+            bundle: dict[str, Any] = self.faces["mimebundle"](self)
+            return bundle
+        return {"text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        led = f"{self.leader} leads term {self[self.leader].current_term}" if self.leader else "no leader"
+        return f"<Cluster of {len(self.servers)} at step {self.now.id}: {led}>"
+
+    def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener()` whenever the present step changes; answers with a function that stops it."""
+        self._listeners.append(listener)
+
+        def stop() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return stop
+
+    # Inside
+
+    def _do(self, action: Action, timed: bool, now_us: int | None = None) -> Step:
+        with self.lock:
+            refusal = action.refusal(self.world)
+            if refusal:
+                raise ActionRefused(refusal)
+            step = self.tape.visited(self.now, action, timed)
+            if step is None:
+                before = self.now
+                clock = before.schedule.now_us if now_us is None else now_us
+                done = action.perform(before.world, clock)
+                schedule = before.schedule.follow(before.world, action, done, clock)
+                check = self.faces.get("check")
+                found = check(before.world, action, done) if check else ()
+                step = self.tape.add(before, action, timed, done, schedule, tuple(found))
+            return self._enter(step)
+
+    def _enter(self, step: Step) -> Step:
+        if step is not self.now:
+            self.now = step
+            for listener in list(self._listeners):
+                listener()
+        return step
+
+    def _find(self, message: Message | str, dst: str | None, kind: str | None) -> Message:
+        if isinstance(message, MESSAGE_TYPES):
+            return message
+        if dst is None and kind is None:
+            raise ActionRefused(
+                f"name a message of cluster.messages, or its two ends: cluster.deliver('S1', 'S2'), not {message!r}"
+            )
+        for name in (message, dst):
+            self.world.server(name)  # type: ignore[arg-type]
+        found = [
+            m for m in dict.fromkeys(self.messages) if (m.src, m.dst) == (message, dst) and kind in (None, type(m).__name__)
+        ]
+        if len(found) == 1:
+            return found[0]
+        wanted = f"{kind or 'message'} from {message} to {dst}"
+        if not found:
+            raise ActionRefused(f"no {wanted} is in flight; cluster.messages lists those that are")
+        listed = "; ".join(map(str, found))
+        raise ActionRefused(f"{len(found)} different messages fit {wanted}; give one of them: {listed}")
+
+
+def step_code(step: Step) -> str:
+    """The call that performs `step`, with a message named by its ends where that is enough."""
+    action, parent = step.action, step.parent
+    if step.timed or action is None or parent is None:
+        return "cluster.step()" if step.timed else ""
+    if isinstance(action, actions.OnMessage):
+        m = action.message
+        here = [other for other in parent.world.network if (other.src, other.dst) == (m.src, m.dst)]
+        alike = [other for other in here if type(other) is type(m)]
+        if len(here) == 1:
+            return f"cluster.{action.verb}({m.src!r}, {m.dst!r})"
+        if len(alike) == 1:
+            return f"cluster.{action.verb}({m.src!r}, {m.dst!r}, {type(m).__name__!r})"
+    return str(action)
+
+
+def _names(servers: int | Iterable[str]) -> tuple[str, ...]:
+    if isinstance(servers, int) and not isinstance(servers, bool):
+        if not 1 <= servers <= 25:
+            raise ValueError(f"a cluster has 1 to 25 servers, not {servers}")
+        return tuple(f"S{number}" for number in range(1, servers + 1))
+    names = (servers,) if isinstance(servers, str) else tuple(servers)
+    if not names or len(set(names)) != len(names) or not all(isinstance(name, str) and name for name in names):
+        raise ValueError("servers must be a number, or different non-empty names such as ['S1', 'S2', 'S3']")
+    return names
+
+
+def _first_world(names: tuple[str, ...], server: Behaviour, logs: Mapping[str, Sequence[EntryLike]]) -> World:
+    if not (isinstance(server, type) and issubclass(server, Server)):
+        raise ValueError(f"server must be a subclass of Server, not {server!r}")
+    if unknown := [name for name in logs if name not in names]:
+        raise UnknownName(f"there is no server {unknown[0]!r}; the servers are {', '.join(names)}")
+    empty = Log(Snapshot(Configuration(frozenset(names))))
+    filled = {name: empty.append(*map(_entry, logs.get(name, ()))) for name in names}
+    for name, log in filled.items():
+        terms = [entry.term for _, entry in log]
+        if terms != sorted(terms):
+            raise ValueError(f"terms never fall along a log, but those of {name} are {terms}")
+    term = max(log.last_term for log in filled.values())
+    states = {name: server.initial(name, filled[name], term) for name in names}
+    return World(FrozenMap(states), Ghosts(empty), behaviour=server)
+
+
+def _entry(entry: EntryLike) -> Entry:
+    if isinstance(entry, Entry):
+        return entry
+    term, op = entry
+    if not isinstance(term, int) or term < 1 or not isinstance(op, str):
+        raise ValueError(f"a log entry is a (term, command) pair such as (1, 'set x 1'), not {entry!r}")
+    return Entry(term, Noop() if op == "no-op" else Command(op))
+
+
+def _origin(
+    servers: int | Iterable[str],
+    names: tuple[str, ...],
+    seed: int,
+    timing: Timing | None,
+    server: Behaviour,
+    logs: Mapping[str, Sequence[EntryLike]] | None,
+) -> str:
+    arguments = [str(servers) if isinstance(servers, int) else repr(list(names)), f"seed={seed}"]
+    if timing is not None:
+        arguments.append(f"timing={timing!r}")
+    if server is not Server:
+        arguments.append(f"server={server.__name__}")
+    if logs:
+        pairs = {
+            name: [(e.term, str(e.value)) if isinstance(e, Entry) else tuple(e) for e in log]
+            for name, log in logs.items()
+        }
+        arguments.append(f"logs={pairs!r}")
+    return f"cluster = Cluster({', '.join(arguments)})"
+
+
+def _condition(
+    condition: Callable[[Cluster], bool] | None, leader: bool | str | None, committed: str | None
+) -> Callable[[Cluster], bool]:
+    if sum(given is not None for given in (condition, leader, committed)) != 1:
+        raise ValueError("run_until takes one thing to wait for: a function of the cluster, leader=… or committed=…")
+    if condition is not None:
+        return condition
+    if committed is not None:
+        return lambda cluster: any(
+            isinstance(entry.value, Command) and entry.value.op == committed
+            for _, entry in cluster.world.ghosts.committed
+        )
+    if leader is False:
+        return lambda cluster: cluster.leader is None
+    return lambda cluster: _is_led(cluster, None if leader is True else leader)
+
+
+def _is_led(cluster: Cluster, by: bool | str | None) -> bool:
+    name = cluster.leader
+    if name is None or (by is not None and name != by):
+        return False
+    term = cluster[name].current_term
+    followers = [s.id for s in cluster.world.servers.values() if s.current_term == term and s.leader_id == name]
+    return cluster[name].configuration.has_quorum(followers)

@@ -1,0 +1,209 @@
+"""Time: when each message is due and each timer runs out. Timed driving only chooses the next action.
+
+A schedule is a value that follows the world, also when actions are chosen by hand. Every draw is a keyed hash
+of the seed and of what the draw is for, so that a run is the same on every machine, and a change in one place
+leaves the draws elsewhere alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from raft_lab.raft.messages import Message
+from raft_lab.raft.values import FrozenMap
+from raft_lab.sim.actions import Action, Deliver, Drop, Duplicate, Heartbeat, Hold, Release, Timeout
+from raft_lab.sim.world import Transition, World
+
+_DRAWS = 1 << 64
+
+
+def draw(*key: object) -> int:
+    """A number from 0 to 2**64 - 1 that depends on nothing but `key`."""
+    text = "/".join(str(part) for part in key)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long things take, in microseconds, and how bad the network is.
+
+    Attributes:
+        election_timeout_us: shortest and longest election timeout; each is drawn anew (section 5.2).
+        heartbeat_us: how often a leader sends heartbeats.
+        latency_us: shortest and longest time that a message travels.
+        loss: probability that the network loses a message.
+        duplication: probability that it delivers a message twice.
+    """
+
+    election_timeout_us: tuple[int, int] = (150_000, 300_000)
+    heartbeat_us: int = 50_000
+    latency_us: tuple[int, int] = (5_000, 15_000)
+    loss: float = 0.0
+    duplication: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("election_timeout_us", "latency_us"):
+            low, high = getattr(self, name)
+            if not (isinstance(low, int) and isinstance(high, int) and 0 < low <= high):
+                raise ValueError(f"{name} must be two whole numbers of microseconds, 0 < shortest <= longest")
+            object.__setattr__(self, name, (low, high))
+        if not (isinstance(self.heartbeat_us, int) and self.heartbeat_us > 0):
+            raise ValueError("heartbeat_us must be a whole number of microseconds above 0")
+        for name in ("loss", "duplication"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is a probability: at least 0 and below 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """One copy of a message on its way. `serial` tells it from all other copies of the run."""
+
+    serial: int
+    message: Message
+    sent_us: int
+    due_us: int
+    held: bool = False
+    lost: bool = False
+    twin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A running timer."""
+
+    from_us: int
+    due_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """What timed driving knows beyond the world.
+
+    Attributes:
+        seed: chooses the run.
+        timing: durations and odds.
+        now_us: the clock, in microseconds since the start.
+        flights: every copy in flight, in order of sending.
+        timers: the election timer of each follower and candidate, the heartbeat timer of each leader.
+    """
+
+    seed: int
+    timing: Timing = Timing()  # noqa: RUF009 - an immutable value
+    now_us: int = 0
+    flights: tuple[Flight, ...] = ()
+    timers: FrozenMap[str, Timer] = field(default_factory=FrozenMap)
+    drawn: FrozenMap[str, int] = field(default_factory=FrozenMap)
+    serials: int = 0
+
+    @classmethod
+    def begin(cls, world: World, seed: int, timing: Timing) -> Schedule:
+        """The schedule of a world that starts now."""
+        draft = _Draft(cls(seed, timing))
+        for message, copies in world.network.items():
+            draft.send([message] * copies)
+        draft.settle_timers(world, world, None, None)
+        return draft.done()
+
+    def follow(self, before: World, action: Action, done: Transition, now_us: int) -> Schedule:
+        """The schedule after `action` took `before` to `done.world` at `now_us`."""
+        draft = _Draft(replace(self, now_us=now_us))
+        match action:
+            case Deliver(message) | Drop(message):
+                draft.flights.remove(self.first_flight(message))
+            case Duplicate(message):
+                flight = self.first_flight(message)
+                draft.flights[draft.flights.index(flight)] = replace(flight, twin=False)
+                draft.send([message], may_fail=False)
+            case Hold(message) | Release(message):
+                held = isinstance(action, Hold)
+                flight = self.first_flight(message, held=not held) or self.first_flight(message)
+                due = flight.due_us if held else max(flight.due_us, now_us)
+                draft.flights[draft.flights.index(flight)] = replace(flight, held=held, due_us=due)
+        draft.send(done.sent)
+        draft.settle_timers(before, done.world, done.timer_reset, action.server if isinstance(action, Heartbeat) else None)
+        return draft.done()
+
+    def first_flight(self, message: Message, held: bool | None = None) -> Flight:
+        """The copy of `message` that is due first (None if `held` rules out all)."""
+        copies = [f for f in self.flights if f.message == message and (held is None or f.held == held)]
+        return min(copies, key=lambda f: (f.held, f.due_us, f.serial), default=None)  # type: ignore[return-value]
+
+    def agenda(self, world: World) -> list[tuple[int, Action]]:
+        """What timed driving will do, and when, if nothing interferes; soonest first."""
+        return [(due, action) for due, _, _, action in sorted(self._due(world), key=lambda item: item[:3])]
+
+    def next(self, world: World) -> tuple[int, Action] | None:
+        """The first of the agenda, or None if nothing is due ever."""
+        due = min(self._due(world), key=lambda item: item[:3], default=None)
+        return (due[0], due[3]) if due else None
+
+    def _due(self, world: World) -> Iterator[tuple[int, int, int, Action]]:
+        for flight in self.flights:
+            if flight.held:
+                continue
+            action: Action = Deliver(flight.message)
+            if flight.lost or world.blocked(flight.message):
+                action = Drop(flight.message)
+            elif flight.twin:
+                action = Duplicate(flight.message)
+            yield flight.due_us, 0, flight.serial, action
+        for rank, name in enumerate(world.servers):
+            if name in self.timers:
+                leads = world.servers[name].is_leader
+                yield self.timers[name].due_us, 1, rank, Heartbeat(name) if leads else Timeout(name)
+
+
+class _Draft:
+    """A schedule while it is being written."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+        self.flights = list(schedule.flights)
+        self.timers = dict(schedule.timers)
+        self.drawn = dict(schedule.drawn)
+        self.serials = schedule.serials
+
+    def done(self) -> Schedule:
+        return replace(
+            self.schedule,
+            flights=tuple(self.flights),
+            timers=FrozenMap(self.timers),
+            drawn=FrozenMap(self.drawn),
+            serials=self.serials,
+        )
+
+    def draw(self, purpose: str) -> int:
+        count = self.drawn.get(purpose, 0)
+        self.drawn[purpose] = count + 1
+        return draw(self.schedule.seed, purpose, count)
+
+    def between(self, purpose: str, low: int, high: int) -> int:
+        return low + self.draw(purpose) % (high - low + 1)
+
+    def chance(self, purpose: str, probability: float) -> bool:
+        return bool(probability) and self.draw(purpose) < probability * _DRAWS
+
+    def send(self, messages: tuple[Message, ...] | list[Message], may_fail: bool = True) -> None:
+        timing, now = self.schedule.timing, self.schedule.now_us
+        for message in messages:
+            link = f"{message.src}>{message.dst}"
+            latency = self.between(f"latency {link}", *timing.latency_us)
+            lost = may_fail and self.chance(f"loss {link}", timing.loss)
+            twin = may_fail and self.chance(f"duplication {link}", timing.duplication)
+            self.serials += 1
+            self.flights.append(Flight(self.serials, message, now, now + latency, lost=lost, twin=twin))
+
+    def settle_timers(self, before: World, after: World, reset: str | None, beat: str | None) -> None:
+        """Give a timer to who needs one, and take it from who does not."""
+        now = self.schedule.now_us
+        for name, state in after.servers.items():
+            if name in after.crashed or not (state.is_leader or state.configuration.is_voter(name)):
+                self.timers.pop(name, None)
+            elif state.is_leader:
+                if name == beat or name not in self.timers or not before.servers[name].is_leader:
+                    self.timers[name] = Timer(now, now + self.schedule.timing.heartbeat_us)
+            elif name == reset or name not in self.timers or before.servers[name].is_leader:
+                timeout = self.between(f"election {name}", *self.schedule.timing.election_timeout_us)
+                self.timers[name] = Timer(now, now + timeout)

@@ -1,0 +1,282 @@
+"""Runs as files: versioned JSON, written atomically, checked on loading. Nothing in a file is ever executed."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+import types
+import typing
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from raft_lab.raft.errors import RaftLabError
+from raft_lab.raft.log import Entry, Log, Snapshot
+from raft_lab.raft.values import Chain, FrozenMap, extend
+from raft_lab.sim.actions import ACTIONS, Action, Swap
+from raft_lab.sim.errors import TraceError
+from raft_lab.sim.schedule import Timing
+from raft_lab.sim.tape import Step, Tape
+from raft_lab.sim.world import Behaviour, World
+
+FORMAT = "raft_lab trace"
+VERSION = 1
+LARGEST = 64 * 2**20
+"""Files of more bytes are refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One step as the file has it."""
+
+    parent: int
+    action: Action
+    timed: bool
+    now_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A file's content, understood but not yet done again."""
+
+    world: World
+    seed: int
+    timing: Timing
+    origin: str
+    steps: tuple[Recorded, ...]
+    cursor: int
+    outcome: str
+
+
+def save(path: str | PathLike[str], tape: Tape, cursor: Step, origin: str) -> None:
+    """Write a tape. The file appears whole or not at all."""
+    start = tape.start
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "origin": origin,
+        "seed": start.schedule.seed,
+        "timing": encode(start.schedule.timing),
+        "behaviour": start.world.behaviour.__name__,
+        "world": encode(start.world),
+        "steps": [_encode_step(step) for step in tape.steps[1:]],
+        "cursor": cursor.id,
+        "outcome": fingerprint(cursor.world),
+    }
+    text = json.dumps({**content, "checksum": _checksum(content)}, indent=1, ensure_ascii=False)
+    target = Path(path)
+    handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(draft)
+        raise
+
+
+def load(path: str | PathLike[str], behaviours: Sequence[Behaviour]) -> Trace:
+    """Read and check a file; see `Cluster.load`."""
+    known = {behaviour.__name__: behaviour for behaviour in behaviours}
+    with explained(path):
+        if Path(path).stat().st_size > LARGEST:
+            raise _Wrong(f"it is larger than {LARGEST // 2**20} MiB")
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise _Wrong("it is not a run saved by raft_lab")
+        version = content.get("version")
+        if not isinstance(version, int) or version > VERSION:
+            raise _Wrong(
+                f"it has version {version!r}, and this raft_lab reads up to {VERSION}: upgrade raft_lab to open it"
+            )
+        checksum = content.pop("checksum", None)
+        if checksum != _checksum(content):
+            raise _Wrong("it was changed after it was saved (the checksum does not fit)")
+        world = decode(content["world"], World)
+        return Trace(
+            dataclasses.replace(world, behaviour=_behaviour(content["behaviour"], known)),
+            decode(content["seed"], int),
+            decode(content["timing"], Timing),
+            decode(content["origin"], str),
+            tuple(_decode_step(step, number, known) for number, step in enumerate(content["steps"], start=1)),
+            decode(content["cursor"], int),
+            decode(content["outcome"], str),
+        )
+
+
+def verify(path: str | PathLike[str], world: World, loaded: Trace) -> None:
+    """Make sure that doing the recorded actions again has led where it led before."""
+    if fingerprint(world) != loaded.outcome:
+        raise TraceError(
+            f"{os.fspath(path)} cannot be loaded: its actions now lead elsewhere than when it was saved, "
+            f"so {world.behaviour.__name__} has changed since"
+        )
+
+
+def fingerprint(world: World) -> str:
+    """A text that differs between different worlds, the same on every machine."""
+    return hashlib.sha256(json.dumps(encode(world), sort_keys=True).encode()).hexdigest()
+
+
+class _Wrong(Exception):
+    """What is wrong with a file."""
+
+
+@contextlib.contextmanager
+def explained(path: str | PathLike[str]) -> Iterator[None]:
+    """Turn whatever goes wrong with a file into one sentence about it."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise TraceError(f"there is no file {os.fspath(path)}") from None
+    except _Wrong as wrong:
+        raise TraceError(f"{os.fspath(path)} cannot be loaded: {wrong}") from None
+    except json.JSONDecodeError as error:
+        raise TraceError(
+            f"{os.fspath(path)} cannot be loaded: it is not whole JSON (line {error.lineno}: {error.msg}); "
+            "was it cut short?"
+        ) from None
+    except RaftLabError as error:
+        raise TraceError(f"{os.fspath(path)} cannot be loaded: its actions cannot be done again: {error}") from error
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, OSError) as error:
+        raise TraceError(
+            f"{os.fspath(path)} cannot be loaded: it is damaged ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _encode_step(step: Step) -> dict[str, Any]:
+    assert step.parent is not None and step.action is not None
+    action = step.action
+    written = {"behaviour": action.behaviour.__name__} if isinstance(action, Swap) else encode(action)
+    return {
+        "parent": step.parent.id,
+        "verb": action.verb,
+        "action": written,
+        "timed": step.timed,
+        "now_us": step.schedule.now_us,
+    }
+
+
+_BY_VERB = {action.verb: action for action in ACTIONS}
+
+
+def _decode_step(step: Any, number: int, known: dict[str, Behaviour]) -> Recorded:
+    verb = decode(step["verb"], str)
+    if verb == Swap.verb:
+        action: Action = Swap(_behaviour(step["action"]["behaviour"], known))
+    elif verb in _BY_VERB:
+        action = decode(step["action"], _BY_VERB[verb])
+    else:
+        raise _Wrong(f"its step {number} is {verb!r}, which no action is called")
+    parent = decode(step["parent"], int)
+    if not 0 <= parent < number:
+        raise _Wrong(f"its step {number} follows step {parent}, which is not before it")
+    return Recorded(parent, action, decode(step["timed"], bool), decode(step["now_us"], int))
+
+
+def _behaviour(name: Any, known: dict[str, Behaviour]) -> Behaviour:
+    if name not in known:
+        raise _Wrong(f"it was recorded with the handlers of {name}: give that class, Cluster.load(path, {name})")
+    return known[name]
+
+
+# Values to JSON and back. Decoding is told the type that must come out, and takes nothing else.
+
+
+def encode(value: Any) -> Any:
+    """A value of the engine or the simulator as plain JSON, the same on every machine."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Log):
+        return {"snapshot": encode(value.snapshot), "entries": [encode(entry) for _, entry in value]}
+    if isinstance(value, Chain):
+        return [encode(item) for item in value.backwards()][::-1]
+    if isinstance(value, FrozenMap):
+        pairs = [[encode(key), encode(item)] for key, item in value.items()]
+        return sorted(pairs, key=lambda pair: json.dumps(pair[0], sort_keys=True))
+    if isinstance(value, frozenset):
+        return sorted((encode(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
+    if isinstance(value, tuple):
+        return [encode(item) for item in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {
+            f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name != "behaviour"
+        }
+        return {"is": type(value).__name__, **fields}
+    raise TraceError(f"a {type(value).__name__} cannot be saved; a run is made of numbers, strings and their like")
+
+
+def decode(data: Any, hint: Any) -> Any:
+    """The value of type `hint` that `encode` made `data` of.
+
+    Raises:
+        TypeError, ValueError, KeyError: `data` is not one.
+    """
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return decode(data, _choose(data, arguments))
+    if hint is Any:
+        return _decode_any(data)
+    if hint in (int, str, bool, float, type(None)):
+        if type(data) is not hint and not (hint is float and type(data) is int):
+            raise TypeError(f"expected {hint.__name__}, found {data!r}"[:200])
+        return data
+    if hint is Log:
+        entries = decode(data["entries"], tuple[Entry, ...])
+        return Log(decode(data["snapshot"], Snapshot), entries)
+    if origin is Chain:
+        return extend(None, decode(data, tuple[arguments[0], ...]))  # type: ignore[valid-type]
+    if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+        return tuple(decode(item, arguments[0]) for item in _list(data))
+    if origin is tuple:
+        return tuple(decode(item, kind) for item, kind in zip(_list(data), arguments, strict=True))
+    if origin is frozenset:
+        return frozenset(decode(item, arguments[0]) for item in _list(data))
+    if origin is FrozenMap:
+        return FrozenMap({decode(key, arguments[0]): decode(item, arguments[1]) for key, item in _list(data)})
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        if data["is"] != hint.__name__:
+            raise TypeError(f"expected {hint.__name__}, found {data['is']!r}"[:200])
+        hints = typing.get_type_hints(hint)
+        wanted = [f.name for f in dataclasses.fields(hint) if f.name != "behaviour"]
+        if set(data) != {"is", *wanted}:
+            raise ValueError(f"a {hint.__name__} has the fields {', '.join(wanted)}, found {sorted(data)}"[:300])
+        return hint(**{name: decode(data[name], hints[name]) for name in wanted})
+    raise TypeError(f"cannot read a {hint}")
+
+
+def _choose(data: Any, kinds: Sequence[Any]) -> Any:
+    """Which of the alternatives `data` claims to be."""
+    for kind in kinds:
+        if kind in (type(None), int, str, bool) and type(data) is kind:
+            return kind
+        if isinstance(data, dict) and data.get("is") == getattr(kind, "__name__", None):
+            return kind
+        if typing.get_origin(kind) is Chain and isinstance(data, list):
+            return kind
+    raise TypeError(f"found {data!r} where one of {len(kinds)} other things may stand"[:200])
+
+
+def _decode_any(data: Any) -> Any:
+    """State that a student's class declares: lists come back as tuples, and steps coerce them again."""
+    return tuple(_decode_any(item) for item in data) if isinstance(data, list) else data
+
+
+def _list(data: Any) -> list[Any]:
+    if not isinstance(data, list):
+        raise TypeError(f"expected a list, found {data!r}"[:200])
+    return data

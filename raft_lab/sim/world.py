@@ -1,0 +1,153 @@
+"""The world: every server, every message in flight, every broken link, as one value.
+
+It is the protocol's state and nothing else. There is no time in it and no order among messages, so that two
+situations which Raft cannot tell apart are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from raft_lab.raft.log import Log
+from raft_lab.raft.messages import Message
+from raft_lab.raft.server import Server
+from raft_lab.raft.state import Accepted, Event, Outcome, Rejected, State
+from raft_lab.raft.values import Chain, FrozenMap
+from raft_lab.sim.errors import UnknownName
+
+
+class Behaviour(Protocol):
+    """How servers react to events: the class `Server`, a subclass, or anything that answers like one."""
+
+    __name__: str
+
+    def step(self, state: State, event: Event, now: int = 0) -> Outcome:
+        """See `Server.step`."""
+
+    def crashed(self, state: State) -> State:
+        """See `Server.crashed`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ghosts:
+    """What has happened and no server needs to remember, but the invariants do.
+
+    Attributes:
+        leader_of: who was first to lead each term.
+        votes: for whom (server, term) voted first.
+        committed: every entry that any server has committed, first come.
+        commit_terms: for each of them, the term of the server that committed it first.
+    """
+
+    committed: Log
+    commit_terms: Chain[int] | None = None
+    leader_of: FrozenMap[int, str] = field(default_factory=FrozenMap)
+    votes: FrozenMap[tuple[str, int], str] = field(default_factory=FrozenMap)
+
+    def observe(self, before: State, after: State) -> Ghosts:
+        """The ghosts after one server has moved from `before` to `after`."""
+        ghosts = self
+        term = after.current_term
+        if after.voted_for is not None and (after.id, term) not in ghosts.votes:
+            ghosts = replace(ghosts, votes=ghosts.votes.with_item((after.id, term), after.voted_for))
+        if after.is_leader and term not in ghosts.leader_of:
+            ghosts = replace(ghosts, leader_of=ghosts.leader_of.with_item(term, after.id))
+        reach = min(after.commit_index, after.log.last_index)
+        if after.commit_index > before.commit_index and reach > ghosts.committed.last_index:
+            committed, commit_terms = ghosts.committed, ghosts.commit_terms
+            for entry in after.log.after(committed.last_index, reach - committed.last_index):
+                committed = committed.append(entry)
+                commit_terms = Chain(term, commit_terms)
+            ghosts = replace(ghosts, committed=committed, commit_terms=commit_terms)
+        return ghosts
+
+    def committed_by_term(self, term: int) -> int:
+        """The last index up to which everything was committed in terms up to `term`."""
+        if self.commit_terms is None:
+            return 0
+        length = self.commit_terms.length
+        while length and self.commit_terms.prefix(length).item > term:
+            length -= 1
+        return self.committed.snapshot.last_included_index + length
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The whole cluster as a value.
+
+    Attributes:
+        servers: every server by name, crashed ones included (with what their disk holds).
+        network: the messages in flight, with how many equal copies of each.
+        crashed: who is down.
+        cuts: the broken links, as (from, to): a link may be cut in one direction only.
+        behaviour: how servers react to events.
+        ghosts: history for the invariants.
+    """
+
+    servers: FrozenMap[str, State]
+    ghosts: Ghosts
+    network: FrozenMap[Message, int] = field(default_factory=FrozenMap)
+    crashed: frozenset[str] = frozenset()
+    cuts: frozenset[tuple[str, str]] = frozenset()
+    behaviour: Any = Server  # a Behaviour
+
+    def server(self, name: str) -> State:
+        """The server called `name`.
+
+        Raises:
+            UnknownName: there is none.
+        """
+        try:
+            return self.servers[name]
+        except (KeyError, TypeError):
+            raise UnknownName(f"there is no server {name!r}; the servers are {', '.join(self.servers)}") from None
+
+    def blocked(self, message: Message) -> str | None:
+        """Why `message` cannot arrive now, or None."""
+        if message.dst in self.crashed:
+            return f"{message.dst} is crashed; restart it first: cluster.restart({message.dst!r})"
+        if (message.src, message.dst) in self.cuts:
+            return f"the link from {message.src} to {message.dst} is cut; mend it first: cluster.heal()"
+        return None
+
+    def plus(self, messages: Iterable[Message]) -> World:
+        """With one more copy of each of `messages` in flight."""
+        network = dict(self.network)
+        for message in messages:
+            network[message] = network.get(message, 0) + 1
+        return replace(self, network=FrozenMap(network))
+
+    def minus(self, message: Message) -> World:
+        """With one copy of `message` less in flight."""
+        if self.network[message] > 1:
+            return replace(self, network=self.network.with_item(message, self.network[message] - 1))
+        return replace(self, network=self.network.without(message))
+
+    def let(self, name: str, event: Event, now: int = 0) -> Transition:
+        """Let `event` happen to the server `name`, whose clock shows `now` microseconds."""
+        before = self.servers[name]
+        outcome: Outcome = self.behaviour.step(before, event, now)
+        world = self if outcome.state is before else self.with_state(outcome.state)
+        if outcome.messages:
+            world = world.plus(outcome.messages)
+        return Transition(world, outcome.messages, name if outcome.timer_reset else None, outcome.reply)
+
+    def with_state(self, after: State) -> World:
+        """With one server in another state, and the ghosts that follow from it."""
+        return replace(
+            self,
+            servers=self.servers.with_item(after.id, after),
+            ghosts=self.ghosts.observe(self.servers[after.id], after),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """What an action did: the world after it, the messages sent, whose election timer began anew, any reply."""
+
+    world: World
+    sent: tuple[Message, ...] = ()
+    timer_reset: str | None = None
+    reply: Accepted | Rejected | None = None

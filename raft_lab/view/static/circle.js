@@ -1,0 +1,116 @@
+// @ts-check
+/** Where things are: seats on the circle, chords between them, walls between groups. */
+
+/** @typedef {{x: number, y: number}} Point */
+/** @typedef {import("./tape.js").Frame} Frame */
+
+export const RING_WIDTH = 470;
+export const RING_HEIGHT = 452;
+/** @type {Point} */
+export const CENTRE = { x: RING_WIDTH / 2, y: 232 };
+
+/** The circle gets wider, and nodes smaller, as servers become many. @param {number} count */
+export function sizesFor(count) {
+  return count > 5 ? { circle: 163, node: 31 } : { circle: 155, node: 36 };
+}
+
+/** The direction of a seat: the first at the top, then clockwise. @param {number} index @param {number} count */
+export function seatAngle(index, count) {
+  return (index / count) * 2 * Math.PI - Math.PI / 2;
+}
+
+/** @param {number} angle @param {number} radius @returns {Point} */
+export function fromCentre(angle, radius) {
+  return { x: CENTRE.x + radius * Math.cos(angle), y: CENTRE.y + radius * Math.sin(angle) };
+}
+
+/** @typedef {{from: Point, bend: Point, to: Point, start: number, end: number, length: number, side: Point}} Chord */
+
+/**
+ * The way of a message: a slightly bent chord, always to the right of the direction of travel, so that the two
+ * directions of a link do not lie on each other. `start` and `end` cut off what the nodes cover.
+ * @param {Point} from @param {Point} to @param {number} margin @returns {Chord}
+ */
+export function chordBetween(from, to, margin) {
+  const dx = to.x - from.x;
+  const dy = to.y - from.y;
+  const distance = Math.hypot(dx, dy) || 1;
+  const side = { x: -dy / distance, y: dx / distance };
+  const sag = 26 + distance * 0.03;
+  const bend = { x: (from.x + to.x) / 2 + side.x * sag, y: (from.y + to.y) / 2 + side.y * sag };
+  const start = Math.min(0.4, margin / distance);
+  return { from, bend, to, start, end: 1 - start, length: distance * (1 - 2 * start), side };
+}
+
+/** The point at a fraction of the free part of a chord, `lane` pixels aside. @param {Chord} chord @param {number} part @param {number} lane */
+export function pointOn(chord, part, lane) {
+  const t = chord.start + part * (chord.end - chord.start);
+  const a = (1 - t) * (1 - t);
+  const b = 2 * t * (1 - t);
+  const c = t * t;
+  return {
+    x: a * chord.from.x + b * chord.bend.x + c * chord.to.x + lane * chord.side.x,
+    y: a * chord.from.y + b * chord.bend.y + c * chord.to.y + lane * chord.side.y,
+  };
+}
+
+/** Groups of servers that cannot reach each other in either direction. @param {Frame} frame @returns {string[][]} */
+export function groupsOf(frame) {
+  const left = Object.keys(frame.servers);
+  const groups = [];
+  while (left.length) {
+    const group = left.splice(0, 1);
+    for (const member of group) {
+      for (const other of [...left]) {
+        if (frame.cuts[`${member}>${other}`] && frame.cuts[`${other}>${member}`]) continue;
+        group.push(other);
+        left.splice(left.indexOf(other), 1);
+      }
+    }
+    groups.push(group);
+  }
+  return groups;
+}
+
+/** The wall between groups, as an SVG path, and where to write its name. @param {string[]} ids @param {string[][]} groups @param {number} radius */
+export function wallPath(ids, groups, radius) {
+  const groupOf = (/** @type {string} */ id) => groups.findIndex((group) => group.includes(id));
+  const gaps = [];
+  for (const [index, id] of ids.entries()) {
+    const next = ids[(index + 1) % ids.length] ?? id;
+    if (groupOf(id) !== groupOf(next)) gaps.push(fromCentre(seatAngle(index + 0.5, ids.length), radius + 42));
+  }
+  const [first, second] = gaps;
+  if (!first || !second) return { path: "", label: CENTRE };
+  const at = (/** @type {Point} */ p) => `${p.x.toFixed(1)} ${p.y.toFixed(1)}`;
+  const label = gaps.reduce((low, gap) => (gap.y > low.y ? gap : low));
+  if (gaps.length === 2) return { path: `M${at(first)}Q${at(CENTRE)} ${at(second)}`, label };
+  return { path: gaps.map((gap) => `M${at(CENTRE)}L${at(gap)}`).join(""), label };
+}
+
+/**
+ * Spread messages along one chord so that each can be hit: those furthest ahead keep their place, the others queue
+ * behind; a queue too long for the chord gets further lanes.
+ * @param {number[]} parts wanted fractions of the way, in order of sending @param {number} length of the free way
+ * @returns {{part: number, lane: number}[]}
+ */
+export function spread(parts, length) {
+  const low = 0.15;
+  const high = 0.85;
+  const gap = 26 / Math.max(60, length);
+  const room = Math.max(1, Math.floor((high - low) / gap + 1.001));
+  const lanes = Math.ceil(parts.length / room);
+  const order = parts.map((part, index) => ({ part: Math.min(high, Math.max(low, part)), index }));
+  order.sort((a, b) => b.part - a.part || a.index - b.index);
+  /** @type {{part: number, lane: number}[]} */
+  const places = [];
+  for (let lane = 0; lane < lanes; lane += 1) {
+    const row = order.filter((_, rank) => rank % lanes === lane);
+    let limit = high;
+    for (const one of row) limit = (one.part = Math.min(one.part, limit)) - gap;
+    let floor = low;
+    for (const one of row.reverse()) floor = (one.part = Math.max(one.part, floor)) + gap;
+    for (const one of row) places[one.index] = { part: one.part, lane: lane * 26 };
+  }
+  return places;
+}

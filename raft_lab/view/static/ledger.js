@@ -1,0 +1,178 @@
+// @ts-check
+import { hueOf, keep, make, put, say, show } from "./dom.js";
+import { leaderOf, roleWords } from "./nodes.js";
+
+/** The ledger: every server's log, aligned by index. Only what is in sight is drawn once logs are long. */
+
+/** @typedef {import("./tape.js").Frame} Frame */
+/** @typedef {import("./tape.js").Server} Server */
+/** @typedef {import("./tape.js").Entry} Entry */
+/** @typedef {{box: HTMLElement, term: HTMLElement, text: HTMLElement, flag: HTMLElement}} Cell */
+/**
+ * @typedef {object} Row
+ * @property {HTMLElement} element @property {HTMLElement} name @property {HTMLElement} role @property {HTMLElement} facts
+ * @property {HTMLElement} slots @property {HTMLElement} prefix @property {Map<string, Cell>} cells
+ * @property {HTMLElement} next @property {HTMLElement} match
+ */
+
+const SLOT_WIDTH = 58;
+const ALL_DRAWN_UP_TO = 200;
+const FEWEST_SLOTS = 6;
+
+export class Ledger {
+  /** @type {Map<string, Row>} */
+  #rows = new Map();
+  /** @type {Map<string, {box: HTMLElement}>} */
+  #heads = new Map();
+  /** @type {Frame | undefined} */
+  #frame;
+  #columns = 0;
+  #longest = 0;
+  #slots = make("div", { class: "rl-slots" });
+  #body = make("div", { role: "rowgroup" });
+  #scroll = make("div", { class: "rl-ledger-scroll", role: "table", "aria-label": "Logs of all servers by index", tabindex: "0" });
+
+  /** @param {(id: string) => void} light highlight a server everywhere */
+  constructor(light) {
+    this.light = light;
+    const corner = make("div", { class: "rl-ledger-name rl-ledger-corner", role: "columnheader" }, "log index");
+    this.#scroll.append(make("div", { class: "rl-ledger-head", role: "row" }, corner, this.#slots), this.#body);
+    this.#scroll.addEventListener("scroll", () => this.#columns > ALL_DRAWN_UP_TO && this.#paint(), { passive: true });
+    this.element = make("section", { class: "rl-ledger", "aria-label": "Ledger" }, this.#scroll);
+  }
+
+  /** @param {Frame} frame */
+  update(frame) {
+    if (this.#frame?.servers === frame.servers) return;
+    this.#frame = frame;
+    let longest = 0;
+    let columns = FEWEST_SLOTS;
+    for (const server of Object.values(frame.servers)) {
+      longest = Math.max(longest, server.last_index);
+      columns = Math.max(columns, server.last_index + 1);
+    }
+    this.#columns = columns;
+    put(this.element, "style", `--rl-columns:${columns}`);
+    if (longest > this.#longest) {
+      const { scrollLeft, clientWidth, scrollWidth } = this.#scroll;
+      if (scrollWidth > clientWidth || longest * SLOT_WIDTH > 300) this.#scroll.scrollLeft = scrollLeft + (longest - this.#longest) * SLOT_WIDTH;
+    }
+    this.#longest = longest;
+    this.#paint();
+  }
+
+  /** The range of indices that must be drawn. @returns {[number, number]} */
+  #range() {
+    if (this.#columns <= ALL_DRAWN_UP_TO) return [1, this.#columns];
+    const first = Math.floor(this.#scroll.scrollLeft / SLOT_WIDTH);
+    const count = Math.ceil((this.#scroll.clientWidth || 600) / SLOT_WIDTH);
+    return [Math.max(1, first - 8), Math.min(this.#columns, first + count + 8)];
+  }
+
+  #paint() {
+    const frame = this.#frame;
+    if (!frame) return;
+    const [low, high] = this.#range();
+    const indices = [];
+    for (let index = low; index <= high; index += 1) indices.push(String(index));
+    keep(this.#slots, this.#heads, indices, (index) => {
+      const box = make("div", { class: "rl-slot-head", role: "columnheader", style: `--rl-index:${index}` }, index);
+      return { box };
+    }, ({ box }) => box);
+    keep(this.#body, this.#rows, Object.keys(frame.servers), (id) => this.#makeRow(id), (row) => row.element);
+    const leader = leaderOf(frame);
+    for (const [id, row] of this.#rows) {
+      const server = frame.servers[id];
+      if (server) this.#paintRow(row, id, server, frame, leader, low, high);
+    }
+  }
+
+  /** @param {string} id @returns {Row} */
+  #makeRow(id) {
+    const role = make("span", { class: "rl-badge" });
+    const facts = make("span", { class: "rl-ledger-facts" });
+    const name = make("div", { class: "rl-ledger-name", role: "rowheader" }, make("strong", {}, id), role, facts);
+    const prefix = make("div", { class: "rl-compacted", title: "compacted into a snapshot" }, "snapshot");
+    const next = make("span", { class: "rl-next", title: "next_index: what the leader sends next" }, "▲");
+    const match = make("span", { class: "rl-match", title: "match_index: what the leader knows is there" }, "●");
+    const slots = make("div", { class: "rl-slots", role: "presentation" }, prefix, next, match);
+    const element = make("div", { class: "rl-ledger-row", role: "row", "data-about": id }, name, slots);
+    element.addEventListener("pointerenter", () => this.light(id));
+    element.addEventListener("pointerleave", () => this.light(""));
+    return { element, name, role, facts, slots, prefix, cells: new Map(), next, match };
+  }
+
+  /** @param {Row} row @param {string} id @param {Server} server @param {Frame} frame @param {string} leader @param {number} low @param {number} high */
+  #paintRow(row, id, server, frame, leader, low, high) {
+    const words = roleWords(frame, id);
+    say(row.role, words);
+    put(row.role, "data-role", words);
+    put(row.element, "data-crashed", server.crashed ? "true" : null);
+    say(row.facts, `term ${server.term} · ${server.voted_for ? `voted ${server.voted_for}` : "no vote"}`);
+    const keys = [];
+    for (let index = Math.max(low, server.first_index); index <= Math.min(high, server.last_index); index += 1) keys.push(String(index));
+    for (const [key, cell] of row.cells) {
+      const index = Number(key);
+      if (index >= low && index <= high && server.log[key]) continue;
+      cell.box.remove();
+      row.cells.delete(key);
+    }
+    const model = leader && leader !== id ? frame.servers[leader] : undefined;
+    for (const key of keys) {
+      const entry = server.log[key];
+      if (entry) paintCell(this.#cell(row, key), Number(key), entry, server, model);
+    }
+    show(row.prefix, server.first_index > 1);
+    put(row.prefix, "style", `--rl-index:1;--rl-span:${server.first_index - 1}`);
+    const progress = model?.progress[id];
+    show(row.next, Boolean(progress));
+    show(row.match, Boolean(progress && progress.match_index > 0));
+    if (!progress) return;
+    put(row.next, "style", `--rl-index:${progress.next_index}`);
+    put(row.match, "style", `--rl-index:${progress.match_index}`);
+  }
+
+  /** @param {Row} row @param {string} key @returns {Cell} */
+  #cell(row, key) {
+    const known = row.cells.get(key);
+    if (known) return known;
+    const cell = {
+      term: make("span", { class: "rl-cell-term" }),
+      flag: make("span", { class: "rl-cell-flag" }),
+      text: make("span", { class: "rl-cell-text" }),
+    };
+    const box = make("div", { class: "rl-cell", role: "cell", style: `--rl-index:${key}` }, cell.term, cell.flag, cell.text);
+    row.slots.append(box);
+    const made = { box, ...cell };
+    row.cells.set(key, made);
+    return made;
+  }
+
+  close() {
+    this.#rows.clear();
+  }
+}
+
+/** @param {Cell} cell @param {number} index @param {Entry} entry @param {Server} server @param {Server | undefined} leader */
+function paintCell(cell, index, entry, server, leader) {
+  const committed = index <= server.commit_index;
+  const applied = index <= server.last_applied;
+  const differs = leader !== undefined && differsFrom(leader, index, entry);
+  const state = `${committed ? "committed" : "uncommitted"}${applied ? ", applied" : ""}${differs ? ", differs from the leader" : ""}`;
+  const words = `index ${index}, term ${entry.term}: ${entry.text} (${state})`;
+  if (cell.box.title === words) return;
+  cell.box.title = words;
+  put(cell.box, "data-hue", hueOf(entry.term));
+  put(cell.box, "data-kind", entry.kind);
+  put(cell.box, "class", `rl-cell${committed ? " rl-committed" : ""}${differs ? " rl-differs" : ""}`);
+  say(cell.term, String(entry.term));
+  say(cell.flag, differs ? "≠" : applied ? "✓" : "");
+  say(cell.text, entry.text);
+}
+
+/** @param {Server} leader @param {number} index @param {Entry} entry */
+function differsFrom(leader, index, entry) {
+  if (index < leader.first_index) return false;
+  const theirs = leader.log[String(index)];
+  return !theirs || theirs.term !== entry.term || theirs.text !== entry.text;
+}

@@ -1,0 +1,233 @@
+// @ts-check
+import { draw, hueOf, keep, put, say, show } from "./dom.js";
+import { fromCentre, seatAngle, sizesFor } from "./circle.js";
+import { CROWN } from "./icons.js";
+
+/** The servers on the ring: role by shape and by word, the term in print, the timer as an arc, ballots as dots. */
+
+/** @typedef {import("./tape.js").Frame} Frame */
+/** @typedef {import("./tape.js").Server} Server */
+/** @typedef {import("./circle.js").Point} Point */
+/**
+ * @typedef {object} Node
+ * @property {SVGGElement} group @property {SVGPathElement} shape @property {SVGPathElement} crown
+ * @property {SVGPathElement} cross @property {SVGTextElement} name @property {SVGTextElement} term
+ * @property {SVGTextElement} role @property {SVGTextElement} votes @property {SVGPathElement} arc
+ * @property {SVGCircleElement} pulse @property {SVGGElement} ballots @property {SVGTitleElement} title
+ * @property {Map<string, {dot: SVGCircleElement}>} dots @property {Server | undefined} seen
+ */
+
+/** What is known of a server only in comparison with the others. @param {Frame} frame @param {string} id */
+export function roleWords(frame, id) {
+  const server = frame.servers[id];
+  if (!server) return "";
+  if (server.crashed) return "crashed";
+  if (server.role !== "leader") return server.role;
+  for (const other of Object.values(frame.servers)) {
+    if (!other.crashed && other.term > server.term) return "stale leader";
+  }
+  return "leader";
+}
+
+/** "2 of 3 votes", or both counts while a joint configuration is in force. @param {Frame} frame @param {Server} server */
+export function voteWords(frame, server) {
+  const count = (/** @type {string[]} */ voters) => {
+    const granted = voters.filter((id) => server.votes[id]).length;
+    return `${granted}/${Math.floor(voters.length / 2) + 1}`;
+  };
+  const { voters, old } = frame.quorum;
+  return `${old.length ? `${count(old)} + ${count(voters)}` : count(voters)} votes`;
+}
+
+/** The highest-term leader that is alive: the one whose log the others are compared with. @param {Frame} frame */
+export function leaderOf(frame) {
+  let leader = "";
+  for (const [id, server] of Object.entries(frame.servers)) {
+    if (server.crashed || server.role !== "leader") continue;
+    if (!leader || server.term > (frame.servers[leader]?.term ?? 0)) leader = id;
+  }
+  return leader;
+}
+
+/** What part of its timer a server has left, 0 to 1. @param {Server} server @param {number} clock */
+export function timerLeft(server, clock) {
+  const { kind, from_us, due_us } = server.timer;
+  if (!kind || server.crashed || due_us <= from_us) return 0;
+  return Math.min(1, Math.max(0, (due_us - clock) / (due_us - from_us)));
+}
+
+export class Nodes {
+  /** @type {Map<string, Node>} */
+  #nodes = new Map();
+  #ids = "";
+  /** @type {Map<string, Point>} */
+  seats = new Map();
+  sizes = sizesFor(5);
+  layer = draw("g", { class: "rl-nodes" });
+
+  /** @param {(id: string, element: SVGElement) => void} pick */
+  constructor(pick) {
+    this.pick = pick;
+  }
+
+  /** Give every server its seat. True if the seating has changed. @param {Frame} frame */
+  seat(frame) {
+    const ids = Object.keys(frame.servers);
+    if (ids.join(" ") === this.#ids) return false;
+    this.#ids = ids.join(" ");
+    this.sizes = sizesFor(ids.length);
+    this.seats = new Map(ids.map((id, i) => [id, fromCentre(seatAngle(i, ids.length), this.sizes.circle)]));
+    keep(this.layer, this.#nodes, [], (id) => this.#make(id), (node) => node.group);
+    keep(this.layer, this.#nodes, ids, (id) => this.#make(id), (node) => node.group);
+    return true;
+  }
+
+  /** @param {string} id @returns {Node} */
+  #make(id) {
+    const { x, y } = this.seats.get(id) ?? { x: 0, y: 0 };
+    const r = this.sizes.node;
+    const { circle } = this.sizes;
+    const away = fromCentre(Math.atan2(y - 232, x - 235), circle);
+    const lean = ((away.x - 235) / circle) * 17;
+    const above = y < 232;
+    const node = {
+      shape: draw("path", { class: "rl-shape" }),
+      crown: draw("path", { d: CROWN, class: "rl-crown", transform: `translate(0 ${-r * 0.56}) scale(0.95)` }),
+      cross: draw("path", { d: `M${-r * 0.6} ${-r * 0.6} ${r * 0.6} ${r * 0.6}M${r * 0.6} ${-r * 0.6} ${-r * 0.6} ${r * 0.6}`, class: "rl-cross" }),
+      name: draw("text", { class: "rl-node-name" }),
+      term: draw("text", { class: "rl-node-term" }),
+      role: draw("text", { class: "rl-node-role", x: lean, y: above ? -r - 18 : r + 27 }),
+      votes: draw("text", { class: "rl-node-votes", x: lean, y: above ? -r - 33 : r + 42 }),
+      arc: draw("path", { class: "rl-timer" }),
+      pulse: draw("circle", { r: r + 2, class: "rl-pulse" }),
+      ballots: draw("g", { class: "rl-ballots" }),
+      title: draw("title"),
+    };
+    const group = draw(
+      "g",
+      { class: "rl-node", "data-server": id, tabindex: 0, role: "button", "aria-haspopup": "menu", transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` },
+      node.title, draw("circle", { r: r + 14, class: "rl-focus" }), node.pulse, node.arc, node.shape, node.cross, node.crown,
+      node.name, node.term, node.ballots, node.role, node.votes,
+    );
+    say(node.name, id);
+    group.addEventListener("click", () => this.pick(id, group));
+    group.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      event.stopPropagation();
+      this.pick(id, group);
+    });
+    return { group, ...node, dots: new Map(), seen: undefined };
+  }
+
+  /** @param {Frame} frame */
+  update(frame) {
+    for (const [id, node] of this.#nodes) {
+      const server = frame.servers[id];
+      if (server) this.#paint(node, id, server, frame);
+    }
+    this.timers(frame, frame.time_us);
+  }
+
+  /** @param {Node} node @param {string} id @param {Server} server @param {Frame} frame */
+  #paint(node, id, server, frame) {
+    const words = roleWords(frame, id);
+    const member = membershipWords(frame, id);
+    const candidate = server.role === "candidate" && !server.crashed;
+    put(node.group, "data-state", words);
+    say(node.role, words === "crashed" ? "crashed" : member ? `${words} · ${member}` : words);
+    if (node.seen === server && !candidate) return;
+    node.seen = server;
+    const votes = candidate ? voteWords(frame, server) : "";
+    put(node.group, "data-role", server.role);
+    put(node.group, "data-term", server.term);
+    put(node.group, "data-crashed", server.crashed ? "true" : null);
+    put(node.group, "data-hue", hueOf(server.term));
+    put(node.group, "aria-label", [id, words, `term ${server.term}`, votes].filter(Boolean).join(", "));
+    say(node.title, tooltip(id, words, server, votes));
+    put(node.shape, "d", nodeOutline(server.crashed ? "follower" : server.role, this.sizes.node));
+    show(node.crown, server.role === "leader" && !server.crashed);
+    show(node.cross, server.crashed);
+    say(node.term, `term ${server.term}`);
+    const low = server.role === "leader" && !server.crashed ? 4 : 0;
+    put(node.name, "y", low);
+    put(node.term, "y", low + 15);
+    say(node.votes, votes);
+    put(node.arc, "data-kind", server.timer.kind || null);
+    this.#ballots(node, id, server, candidate);
+  }
+
+  /** One dot per peer, on the side where that peer sits. @param {Node} node @param {string} id @param {Server} server @param {boolean} candidate */
+  #ballots(node, id, server, candidate) {
+    const peers = candidate ? [...this.seats.keys()].filter((peer) => peer !== id) : [];
+    const here = this.seats.get(id) ?? { x: 0, y: 0 };
+    keep(node.ballots, node.dots, peers, (peer) => {
+      const there = this.seats.get(peer) ?? here;
+      const angle = Math.atan2(there.y - here.y, there.x - here.x);
+      const reach = this.sizes.node + 19;
+      return { dot: draw("circle", { r: 5, cx: reach * Math.cos(angle), cy: reach * Math.sin(angle), "data-peer": peer }) };
+    }, ({ dot }) => dot);
+    for (const [peer, { dot }] of node.dots) put(dot, "class", server.votes[peer] ? "rl-ballot rl-granted" : "rl-ballot");
+  }
+
+  /** Let the timers show this moment. @param {Frame} frame @param {number} clock */
+  timers(frame, clock) {
+    for (const [id, node] of this.#nodes) {
+      const server = frame.servers[id];
+      if (server) put(node.arc, "d", arcPath(timerLeft(server, clock), this.sizes.node + 9));
+    }
+  }
+
+  /** Something arrived here. @param {string} id @param {number} after */
+  pulse(id, after) {
+    this.#nodes.get(id)?.pulse.animate(
+      [{ opacity: 0.9, transform: "scale(1)" }, { opacity: 0, transform: "scale(1.45)" }],
+      { duration: 320, delay: after, easing: "ease-out" },
+    );
+  }
+}
+
+/** @param {Frame} frame @param {string} id */
+function membershipWords(frame, id) {
+  const { voters, old, learners } = frame.quorum;
+  if (learners.includes(id)) return "learner";
+  if (!old.length) return voters.length && !voters.includes(id) ? "not a member" : "";
+  if (old.includes(id)) return voters.includes(id) ? "old + new" : "old";
+  return voters.includes(id) ? "new" : "not a member";
+}
+
+/** @param {string} id @param {string} words @param {Server} server @param {string} votes */
+function tooltip(id, words, server, votes) {
+  const lines = [`${id}: ${words}, term ${server.term}`];
+  if (votes) lines.push(votes);
+  lines.push(server.voted_for ? `voted for ${server.voted_for} in this term` : "has not voted in this term");
+  lines.push(`log up to ${server.last_index}, committed up to ${server.commit_index}`);
+  return lines.join("\n");
+}
+
+/** @param {string} role @param {number} r */
+function nodeOutline(role, r) {
+  if (role === "candidate") {
+    const d = r * 1.2;
+    const c = 6;
+    return `M${-c} ${-d + c}Q0 ${-d} ${c} ${-d + c}L${d - c} ${-c}Q${d} 0 ${d - c} ${c}L${c} ${d - c}Q0 ${d} ${-c} ${d - c}L${-d + c} ${c}Q${-d} 0 ${-d + c} ${-c}z`;
+  }
+  if (role === "leader") {
+    const h = r * 1.1;
+    const points = [-90, -30, 30, 90, 150, 210].map((degrees) => {
+      const angle = (degrees * Math.PI) / 180;
+      return `${(h * Math.cos(angle)).toFixed(2)} ${(h * Math.sin(angle)).toFixed(2)}`;
+    });
+    return `M${points.join("L")}z`;
+  }
+  return `M${-r} 0a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0z`;
+}
+
+/** An arc from twelve o'clock, clockwise, over a part of the circle. @param {number} part @param {number} r */
+function arcPath(part, r) {
+  if (part <= 0.001) return "";
+  const angle = Math.min(part, 0.9999) * 2 * Math.PI - Math.PI / 2;
+  const x = (r * Math.cos(angle)).toFixed(2);
+  const y = (r * Math.sin(angle)).toFixed(2);
+  return `M0 ${-r}A${r} ${r} 0 ${part > 0.5 ? 1 : 0} 1 ${x} ${y}`;
+}

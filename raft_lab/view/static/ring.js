@@ -1,0 +1,64 @@
+// @ts-check
+import { draw, prefersStillness } from "./dom.js";
+import { RING_HEIGHT, RING_WIDTH } from "./circle.js";
+import { Links } from "./links.js";
+import { Nodes } from "./nodes.js";
+import { Flight } from "./flight.js";
+
+/** The ring: links below, messages on them, servers on top. */
+
+/** @typedef {import("./tape.js").Frame} Frame */
+/** @typedef {import("./tape.js").Step} Step */
+/** @typedef {{kind: "server", id: string} | {kind: "message", id: string} | {kind: "link", a: string, b: string}} Subject */
+
+export class Ring {
+  /** @type {Frame | undefined} */
+  #frame;
+
+  /** @param {(subject: Subject, element: SVGElement) => void} pick */
+  constructor(pick) {
+    this.links = new Links((a, b, element) => pick({ kind: "link", a, b }, element));
+    this.nodes = new Nodes((id, element) => pick({ kind: "server", id }, element));
+    this.flight = new Flight((id, element) => pick({ kind: "message", id }, element));
+    this.element = draw(
+      "svg",
+      { viewBox: `0 0 ${RING_WIDTH} ${RING_HEIGHT}`, class: "rl-ring", role: "group", "aria-label": "The cluster: servers, links and messages" },
+      this.links.layer, this.links.walls, this.flight.layer, this.nodes.layer,
+    );
+    this.element.addEventListener("keydown", (event) => this.#walk(event));
+  }
+
+  /** @param {Frame} frame @param {Step | null} step the step that led here from the frame on show, if one did */
+  update(frame, step) {
+    this.#frame = frame;
+    if (this.nodes.seat(frame)) this.flight.seat(this.nodes.seats, this.nodes.sizes.node + 16);
+    this.links.update(frame, this.nodes.seats, this.nodes.sizes.circle);
+    this.nodes.update(frame);
+    const lasts = this.flight.update(frame, step);
+    if (step?.verb === "deliver" && step.actor && !prefersStillness()) this.nodes.pulse(step.actor, lasts * 0.7);
+  }
+
+  /** While time flows. @param {number} clock */
+  glide(clock) {
+    if (!this.#frame || prefersStillness()) return;
+    this.flight.glide(clock);
+    this.nodes.timers(this.#frame, clock);
+  }
+
+  /** Up and down walk through everything on the ring: servers, then messages, then links. @param {KeyboardEvent} event */
+  #walk(event) {
+    const way = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+    if (!way) return;
+    const all = /** @type {SVGElement[]} */ (
+      [".rl-node", ".rl-message", ".rl-link"].flatMap((kind) => [...this.element.querySelectorAll(kind)])
+    );
+    const here = all.indexOf(/** @type {SVGElement} */ (event.target));
+    all[(here + way + all.length) % all.length]?.focus();
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  close() {
+    this.flight.close();
+  }
+}

@@ -1,0 +1,323 @@
+// @ts-check
+import { Tape } from "./tape.js";
+import { Player } from "./player.js";
+
+/**
+ * The session: where on the tape we stand, and the talk with the kernel. One session serves every view of a model.
+ * Moving about needs no kernel; acting does, and acts wait for one another so that each stands on the last.
+ */
+
+/** @typedef {import("./tape.js").Step} Step */
+/** @typedef {{steps: Step[], cursor: number, title?: string, modified?: string}} TapeState */
+/**
+ * @typedef {object} Model
+ * @property {(name: string) => any} get
+ * @property {(name: string, value: any) => void} set
+ * @property {(event: string, call: (...args: any[]) => void) => void} on
+ * @property {(event: string, call: (...args: any[]) => void) => void} off
+ * @property {(content: any) => void} send
+ */
+/** @typedef {{do: "act", verb: string, args: unknown[]} | {do: "step", count: number}} Wish */
+/** @typedef {"cursor" | "steps" | "notice" | "play" | "glide"} News */
+
+const ANSWER_WITHIN_MS = 4000;
+const TELL_AFTER_MS = 80;
+const SAVE_AFTER_MS = 1000;
+const NO_KERNEL = "No kernel answers: you can still play what was recorded.";
+
+export class Session {
+  /** @type {Map<Model, {message: (content: any) => void, tape: () => void}>} */
+  #models = new Map();
+  /** @type {Set<(news: News) => void>} */
+  #listeners = new Set();
+  /** @type {Wish[]} */
+  #wishes = [];
+  /** @type {WeakSet<object>} messages already read: each view hands in the same one */
+  #read = new WeakSet();
+  /** @type {Map<number, string>} questions on their way: number -> what was asked */
+  #asked = new Map();
+  /** @type {Set<number>} moves of our own that the kernel may confirm, and that must not move us again */
+  #gotos = new Set();
+  #number = 0;
+  #timers = { tell: 0, save: 0, answer: 0 };
+  /** @type {"unknown" | "alive" | "silent"} */
+  kernel = "unknown";
+  /** @type {{kind: "" | "refused" | "silent", text: string}} */
+  notice = { kind: "", text: "" };
+  playing = false;
+  speed = 1;
+  tape = new Tape([]);
+  cursor = 0;
+  title = "";
+  modified = "";
+
+  /** @param {TapeState} state */
+  constructor(state) {
+    this.#load(state);
+    this.player = new Player(this);
+  }
+
+  /** @param {TapeState} state */
+  #load(state) {
+    this.tape = new Tape(state.steps);
+    this.title = state.title ?? "";
+    this.modified = state.modified ?? "";
+    this.cursor = this.tape.has(state.cursor) ? state.cursor : this.tape.size - 1;
+    if (this.tape.size > 0) this.tape.choose(this.cursor);
+  }
+
+  get step() {
+    return this.tape.step(this.cursor);
+  }
+
+  get frame() {
+    return this.tape.frame(this.cursor);
+  }
+
+  get ready() {
+    return this.tape.size > 0;
+  }
+
+  get atTip() {
+    return this.tape.after(this.cursor) < 0;
+  }
+
+  /** @param {(news: News) => void} call @returns {() => void} */
+  listen(call) {
+    this.#listeners.add(call);
+    return () => this.#listeners.delete(call);
+  }
+
+  /** @param {News} news */
+  tell(news) {
+    for (const call of [...this.#listeners]) call(news);
+  }
+
+  /** A view begins: listen on its model and ask for what we have missed. @param {Model} model */
+  attach(model) {
+    const message = (/** @type {any} */ content) => this.#receive(content);
+    const tape = () => {
+      const state = /** @type {TapeState} */ (model.get("tape"));
+      if (!state || state.steps === this.tape.steps) return;
+      this.#load(state);
+      this.tell("steps");
+    };
+    model.on("msg:custom", message);
+    model.on("change:tape", tape);
+    this.#models.set(model, { message, tape });
+    this.#hello();
+  }
+
+  /** @param {Model} model */
+  detach(model) {
+    const calls = this.#models.get(model);
+    if (!calls) return;
+    model.off("msg:custom", calls.message);
+    model.off("change:tape", calls.tape);
+    this.#flush();
+    this.#save();
+    this.#models.delete(model);
+    if (this.#models.size > 0) return;
+    this.pause();
+    this.#asked.clear();
+    this.#wishes = [];
+    clearTimeout(this.#timers.answer);
+  }
+
+  /** @param {Record<string, unknown>} content @returns {number} */
+  #send(content) {
+    const n = ++this.#number;
+    const model = [...this.#models.keys()].at(-1);
+    model?.send({ ...content, n });
+    return n;
+  }
+
+  #hello() {
+    this.#await(this.#send({ do: "hello", have: this.tape.size }), "hello");
+  }
+
+  /** @param {number} n @param {string} what */
+  #await(n, what) {
+    this.#asked.set(n, what);
+    clearTimeout(this.#timers.answer);
+    this.#timers.answer = window.setTimeout(() => this.#unanswered(), ANSWER_WITHIN_MS);
+  }
+
+  #unanswered() {
+    const wanted = [...this.#asked.values()].some((what) => what !== "hello");
+    this.#asked.clear();
+    this.#wishes = [];
+    this.kernel = "silent";
+    this.playing = false;
+    if (wanted) this.#note("silent", NO_KERNEL);
+    this.tell("play");
+  }
+
+  /** @param {"" | "refused" | "silent"} kind @param {string} text */
+  #note(kind, text) {
+    this.notice = { kind, text };
+    this.tell("notice");
+  }
+
+  /** Is an answer to an act or a timed step still on its way? */
+  get waiting() {
+    for (const what of this.#asked.values()) if (what !== "hello") return true;
+    return false;
+  }
+
+  /** Go to a recorded step. The picture changes now; the kernel hears of it a little later.
+   * @param {number} id */
+  go(id) {
+    if (!this.tape.has(id)) return;
+    this.#move(id);
+    clearTimeout(this.#timers.tell);
+    this.#timers.tell = window.setTimeout(() => this.#flush(), TELL_AFTER_MS);
+  }
+
+  /** @param {number} id */
+  #move(id) {
+    this.cursor = id;
+    this.tape.choose(id);
+    if (this.notice.kind === "refused") this.#note("", "");
+    this.tell("cursor");
+  }
+
+  #flush() {
+    if (!this.#timers.tell) return;
+    clearTimeout(this.#timers.tell);
+    this.#timers.tell = 0;
+    this.#gotos.add(this.#send({ do: "goto", step: this.cursor }));
+  }
+
+  back() {
+    this.pause();
+    if (this.ready && this.step.parent >= 0) this.go(this.step.parent);
+  }
+
+  forward() {
+    this.pause();
+    const next = this.ready ? this.tape.after(this.cursor) : -1;
+    if (next >= 0) this.go(next);
+  }
+
+  /** Act on the cluster: each act waits until the one before it has been answered.
+   * @param {...[verb: string, args: unknown[]]} acts */
+  act(...acts) {
+    this.pause();
+    for (const [verb, args] of acts) this.#wish({ do: "act", verb, args });
+  }
+
+  /** Timed driving: let the next due thing happen. */
+  stepOnce() {
+    this.pause();
+    if (this.kernel === "silent" && !this.atTip) return this.forward();
+    this.#wish({ do: "step", count: 1 });
+  }
+
+  /** @param {Wish} wish */
+  #wish(wish) {
+    if (this.kernel === "silent") this.#note("silent", NO_KERNEL);
+    else if (this.notice.kind) this.#note("", "");
+    this.#wishes.push(wish);
+    this.#next();
+  }
+
+  #next() {
+    if (this.waiting) return;
+    const wish = this.#wishes.shift();
+    if (!wish) return;
+    this.#flush();
+    this.#await(this.#send({ ...wish, at: this.cursor }), wish.do);
+  }
+
+  /** Ask for steps beyond the end of the branch on show, without moving there. @param {number} count */
+  askAhead(count) {
+    if (this.waiting) return;
+    this.#flush();
+    this.#await(this.#send({ do: "step", at: this.tape.branch.at(-1), count }), "ahead");
+  }
+
+  pause() {
+    if (!this.playing) return;
+    this.playing = false;
+    this.tell("play");
+  }
+
+  play() {
+    if (!this.ready || this.playing) return;
+    if (this.notice.kind) this.#note("", "");
+    this.playing = true;
+    this.player.start();
+    this.tell("play");
+  }
+
+  /** @param {any} content */
+  #receive(content) {
+    if (typeof content !== "object" || content === null || this.#read.has(content)) return;
+    this.#read.add(content);
+    const what = this.#asked.get(content.reply_to) ?? "";
+    this.#asked.delete(content.reply_to);
+    if (this.#asked.size === 0) clearTimeout(this.#timers.answer);
+    this.kernel = "alive";
+    if (this.notice.kind === "silent") this.#note("", "");
+    if (content.type === "steps") this.#learn(content, what);
+    else if (content.type === "refused") {
+      this.#wishes = [];
+      this.pause();
+      this.#note("refused", content.text);
+    }
+    this.#next();
+  }
+
+  /** @param {{steps: Step[], cursor: number, reply_to: number}} content @param {string} what was asked, if we asked */
+  #learn(content, what) {
+    const known = this.tape.size;
+    if (!this.tape.add(content.steps)) {
+      this.#hello();
+      return;
+    }
+    const grown = this.tape.size > known;
+    const newest = content.steps.at(-1);
+    if (grown) {
+      if (this.cursor < 0) this.cursor = 0;
+      this.tape.choose(what === "ahead" && newest ? newest.id : this.cursor);
+      this.#saveSoon();
+      this.tell("steps");
+    }
+    if (content.cursor === this.cursor || !this.tape.has(content.cursor)) return;
+    if (this.#gotos.delete(content.reply_to)) return;
+    // steps asked for while playing wait to be played; after a pause they are shown, unless we have gone elsewhere
+    if (what === "ahead" && (this.playing || newest?.parent !== this.cursor)) return;
+    if (what === "") this.pause();
+    clearTimeout(this.#timers.tell);
+    this.#timers.tell = 0;
+    this.#move(content.cursor);
+  }
+
+  #saveSoon() {
+    if (!this.#timers.save) this.#timers.save = window.setTimeout(() => this.#save(), SAVE_AFTER_MS);
+  }
+
+  /** Let a saved notebook hold everything: the same array in a new wrapper, without a word to the kernel. */
+  #save() {
+    clearTimeout(this.#timers.save);
+    this.#timers.save = 0;
+    const model = [...this.#models.keys()].at(-1);
+    if (!model) return;
+    const state = /** @type {TapeState} */ (model.get("tape"));
+    model.set("tape", { ...state, steps: this.tape.steps, cursor: this.cursor });
+  }
+}
+
+/** @type {WeakMap<Step[], Session>} anywidget hands each view a model of its own; the array of steps is what they share */
+const sessions = new WeakMap();
+
+/** The session of a model, shared by all its views. @param {Model} model */
+export function sessionOf(model) {
+  const state = /** @type {TapeState} */ ({ cursor: 0, steps: [], ...model.get("tape") });
+  const known = sessions.get(state.steps);
+  if (known) return known;
+  const session = new Session(state);
+  sessions.set(state.steps, session);
+  return session;
+}

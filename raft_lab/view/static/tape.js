@@ -1,0 +1,180 @@
+// @ts-check
+/**
+ * The tape: every step that ever happened, as a tree. Frames are unfolded from patches when they are first looked
+ * at, and share all that did not change with their parent's, so that "same object" means "nothing to repaint".
+ */
+
+/** @typedef {{term: number, text: string, kind: string}} Entry */
+/** @typedef {{next_index: number, match_index: number}} Progress */
+/**
+ * @typedef {object} Server
+ * @property {string} role @property {boolean} crashed @property {number} term @property {string} voted_for
+ * @property {string} leader_id @property {Record<string, boolean>} votes @property {Record<string, Entry>} log
+ * @property {number} first_index @property {number} last_index @property {number} commit_index
+ * @property {number} last_applied @property {Record<string, Progress>} progress
+ * @property {{kind: string, from_us: number, due_us: number}} timer @property {Record<string, string>} can
+ */
+/**
+ * @typedef {object} Message
+ * @property {string} kind @property {string} src @property {string} dst @property {number} term
+ * @property {boolean} reply @property {boolean} ok @property {boolean} heartbeat @property {string} label
+ * @property {string} text @property {Record<string, string>} fields @property {number} sent_us
+ * @property {number} due_us @property {boolean} held @property {Record<string, string>} can
+ */
+/**
+ * @typedef {object} Frame
+ * @property {number} time_us @property {Record<string, Server>} servers @property {Record<string, Message>} messages
+ * @property {Record<string, boolean>} cuts @property {{voters: string[], old: string[], learners: string[]}} quorum
+ * @property {Record<string, string>} invariants @property {string} next
+ */
+/**
+ * @typedef {object} Step
+ * @property {number} id @property {number} parent @property {Frame} [frame] @property {unknown} [patch]
+ * @property {string} verb @property {string} actor @property {string} message @property {string} sentence
+ * @property {string} rule @property {string} section @property {string} code @property {string[]} marks
+ */
+
+/** @param {unknown} value @returns {value is Record<string, unknown>} */
+function isRecord(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * JSON merge patch (RFC 7396) that never writes into its base: what the patch leaves alone is the same object as before.
+ * @param {unknown} base @param {unknown} patch @returns {unknown}
+ */
+export function merged(base, patch) {
+  if (!isRecord(patch)) return patch;
+  const from = isRecord(base) ? base : {};
+  /** @type {Record<string, unknown> | undefined} */
+  let copy;
+  for (const key of Object.keys(patch)) {
+    const value = patch[key];
+    if (value === null) {
+      if (Object.hasOwn(from, key)) delete (copy ??= { ...from })[key];
+    } else {
+      const next = merged(from[key], value);
+      if (next !== from[key]) (copy ??= { ...from })[key] = next;
+    }
+  }
+  return copy ?? from;
+}
+
+export class Tape {
+  /** @type {Frame[]} frames already unfolded, by step id */
+  #frames = [];
+  /** @type {number[][]} */
+  #children = [];
+  /** @type {number[]} */
+  #depths = [];
+  /** @type {number[]} the branch on show: step ids from the root to a tip, by depth */
+  branch = [];
+
+  /** @param {Step[]} steps the very array of the model: new steps are pushed onto it */
+  constructor(steps) {
+    this.steps = steps;
+    for (const step of steps) this.#index(step);
+  }
+
+  get size() {
+    return this.steps.length;
+  }
+
+  /** Take over what the kernel sent. False when steps are missing in between.
+   * @param {Step[]} steps */
+  add(steps) {
+    for (const step of steps) {
+      if (step.id < this.size) continue;
+      if (step.id > this.size) return false;
+      this.steps.push(step);
+      this.#index(step);
+    }
+    return true;
+  }
+
+  /** @param {Step} step */
+  #index(step) {
+    this.#children[step.id] = [];
+    this.#depths[step.id] = step.parent < 0 ? 0 : this.depth(step.parent) + 1;
+    if (step.parent >= 0) this.children(step.parent).push(step.id);
+  }
+
+  /** @param {number} id @returns {Step} */
+  step(id) {
+    const step = this.steps[id];
+    if (!step) throw new RangeError(`The tape has no step ${id}.`);
+    return step;
+  }
+
+  /** @param {number} id */
+  has(id) {
+    return id >= 0 && id < this.size;
+  }
+
+  /** @param {number} id */
+  depth(id) {
+    return this.#depths[id] ?? 0;
+  }
+
+  /** @param {number} id @returns {number[]} */
+  children(id) {
+    return this.#children[id] ?? [];
+  }
+
+  /** @param {number} id @returns {number[]} the step and its siblings, oldest first */
+  siblings(id) {
+    const parent = this.step(id).parent;
+    return parent < 0 ? [id] : this.children(parent);
+  }
+
+  /** @param {number} id @returns {Frame} */
+  frame(id) {
+    const way = [];
+    let at = id;
+    while (!this.#frames[at] && !this.step(at).frame) {
+      way.push(at);
+      at = this.step(at).parent;
+    }
+    let frame = (this.#frames[at] ??= /** @type {Frame} */ (this.step(at).frame));
+    for (const below of way.reverse()) {
+      frame = this.#frames[below] = /** @type {Frame} */ (merged(frame, this.step(below).patch));
+    }
+    return frame;
+  }
+
+  /** @param {number} id @returns {number[]} step ids from the root to this step */
+  path(id) {
+    const way = [];
+    for (let at = id; at >= 0; at = this.step(at).parent) way.push(at);
+    return way.reverse();
+  }
+
+  /** Put the branch on show that runs through this step. The branch already on show is kept if it does.
+   * @param {number} id */
+  choose(id) {
+    if (this.branch[this.depth(id)] !== id) this.branch = this.path(id);
+    this.#extend();
+  }
+
+  #extend() {
+    let tip = this.branch[this.branch.length - 1] ?? 0;
+    for (let next = this.children(tip).at(-1); next !== undefined; next = this.children(tip).at(-1)) {
+      this.branch.push(next);
+      tip = next;
+    }
+  }
+
+  /** The recorded step after this one on the branch on show, or -1. @param {number} id */
+  after(id) {
+    const next = this.branch[this.depth(id) + 1];
+    return next !== undefined && this.step(next).parent === id ? next : -1;
+  }
+
+  /** The first step of the run of steps, up to this one, in which an invariant is broken.
+   * @param {number} id @param {string} name */
+  brokenSince(id, name) {
+    let first = id;
+    for (let at = id; at >= 0 && this.frame(at).invariants[name]; at = this.step(at).parent) first = at;
+    return first;
+  }
+}
