@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from raft_lab.check.invariants import broken_by
+from raft_lab.check.invariants import INVARIANTS, broken_by
 from raft_lab.raft.errors import HandlerError
 from raft_lab.raft.server import Server
 from raft_lab.raft.state import Event, Outcome, State
 from raft_lab.sim.actions import Action, Crash, Deliver, Drop, Duplicate, Heartbeat, Propose, Restart, Timeout
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.tape import Violation
-from raft_lab.sim.world import Behaviour, Transition, World
+from raft_lab.sim.world import Behaviour, Transition, World, behaviour_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +125,10 @@ class _Remembering:
     """A behaviour that asks another one once for each different (state, event)."""
 
     def __init__(self, behaviour: Behaviour) -> None:
-        self.__name__ = behaviour.__name__
+        self.__name__ = behaviour_name(behaviour)
         self.behaviour = behaviour
         self.known: dict[tuple[State, Event], Outcome] = {}
-        self.trusted = behaviour is Server
+        self.trusted = behaviour == Server
 
     def step(self, state: State, event: Event, now: int = 0) -> Outcome:
         found = self.known.get((state, event))
@@ -161,7 +161,7 @@ def explore(
     cluster: Cluster,
     *,
     bounds: Bounds | None = None,
-    invariants: Callable[[World, Action, Transition], Sequence[Violation]] = broken_by,
+    invariants: Collection[str] | None = None,
     reach: dict[str, Callable[[World], bool]] | None = None,
     **limits: int,
 ) -> Report:
@@ -169,14 +169,17 @@ def explore(
 
     Args:
         cluster: it is not changed.
-        bounds: up to where to look; single limits may be given by name instead, `explore(cluster, crashes=1)`.
-        invariants: what to ask after every action.
+        bounds: up to where to look.
+        invariants: names of the invariants to ask after every action; all of them if None.
         reach: questions about a world, by name; the report says which of them came true somewhere. A search
             that never reaches a leader proves nothing.
+        **limits: single bounds by name, `explore(cluster, crashes=1)`.
 
     Returns:
         A report; the same on every machine.
     """
+    if unknown := set(invariants or ()) - {invariant.name for invariant in INVARIANTS}:
+        raise ValueError(f"there is no invariant called {min(unknown)!r}; INVARIANTS lists them")
     bounds = replace(bounds or Bounds(), **limits)
     return _Search(cluster, bounds, invariants, dict(reach or {})).run()
 
@@ -186,7 +189,7 @@ class _Search:
         self,
         cluster: Cluster,
         bounds: Bounds,
-        invariants: Callable[[World, Action, Transition], Sequence[Violation]],
+        invariants: Collection[str] | None,
         reach: dict[str, Callable[[World], bool]],
     ) -> None:
         self.cluster = cluster
@@ -210,7 +213,15 @@ class _Search:
         def report(counterexample: Counterexample | None = None, failure: str = "") -> Report:
             seconds = time.perf_counter() - begun
             return Report(
-                len(parents), self.transitions, deepest, seconds, bounds, frozenset(self.hit), counterexample, reached, failure
+                len(parents),
+                self.transitions,
+                deepest,
+                seconds,
+                bounds,
+                frozenset(self.hit),
+                counterexample,
+                reached,
+                failure,
             )
 
         while queue:
@@ -226,7 +237,7 @@ class _Search:
                 except HandlerError as error:
                     return report(failure=str(error))
                 deepest = max(deepest, depth + 1)
-                broken = self.invariants(world, action, done)
+                broken = self.broken(world, action, done)
                 if broken:
                     path = [*self.path(parents, node), action]
                     origin = f"{self.cluster.code()}"
@@ -242,6 +253,11 @@ class _Search:
                 for name, asks in self.reach.items():
                     reached[name] = reached[name] or asks(done.world)
         return report()
+
+    def broken(self, world: World, action: Action, done: Transition) -> list[Violation]:
+        """What `action` has broken of what was asked for."""
+        found = broken_by(world, action, done)
+        return found if self.invariants is None else [v for v in found if v.invariant in self.invariants]
 
     def moves(self, world: World, left: _Budget) -> Iterator[tuple[Action, _Budget]]:
         """What may happen next within the bounds, in a fixed order, and what is left afterwards."""

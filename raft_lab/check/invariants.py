@@ -3,9 +3,10 @@
 An invariant says at what it looks (its scope), so that after an action only those are asked which the action
 can have changed:
 
-- of one server: its state, and the world around it;
-- of two servers: a pair of states;
-- of a step: one server before and after, and the worlds before and after.
+- "server": the state of one server;
+- "history": the state of one server, and what has happened before (the ghosts);
+- "pair": the states of two servers;
+- "step": one server before and after an action, and the worlds around it.
 
 An invariant answers with None if it holds, else with the reason in words.
 """
@@ -16,10 +17,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from raft_lab.raft.server import Server
 from raft_lab.raft.state import Candidate, Follower, Leader, State
 from raft_lab.sim.actions import Action, Crash, Restart
 from raft_lab.sim.tape import Violation
-from raft_lab.sim.world import Transition, World
+from raft_lab.sim.world import Ghosts, Transition, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Invariant:
 
     Attributes:
         name: as the paper or the field calls it.
-        scope: "server", "pair" or "step".
+        scope: "server", "history", "pair" or "step".
         section: where it is stated.
         statement: the rule in one sentence.
         ask: the question; its arguments depend on the scope.
@@ -39,6 +41,17 @@ class Invariant:
     section: str
     statement: str
     ask: Callable[..., str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What invariants of a step look at: a server `old` and `new`, the worlds `before` and `after` the action."""
+
+    old: State
+    new: State
+    before: World
+    after: World
+    action: Action
 
 
 INVARIANTS: list[Invariant] = []
@@ -55,41 +68,46 @@ def _invariant(name: str, scope: str, section: str) -> Callable[[Callable[..., s
 # --- Of one server ----------------------------------------------------------------------------------
 
 
-@_invariant("Election Safety", "server", "Figure 3, §5.2")
-def election_safety(s: State, world: World) -> str | None:
+@_invariant("Election Safety", "history", "Figure 3, §5.2")
+def election_safety(s: State, ghosts: Ghosts) -> str | None:
     """At most one server ever leads a given term."""
-    first = world.ghosts.leader_of.get(s.current_term)
+    first = ghosts.leader_of.get(s.current_term)
     if s.is_leader and first != s.id:
         return f"{first} and {s.id} have both become leader of term {s.current_term}."
     return None
 
 
-@_invariant("One Vote", "server", "§5.2")
-def one_vote(s: State, world: World) -> str | None:
+@_invariant("One Vote", "history", "§5.2")
+def one_vote(s: State, ghosts: Ghosts) -> str | None:
     """A server votes for at most one candidate in a term, also if it crashes in between."""
-    first = world.ghosts.votes.get((s.id, s.current_term), s.voted_for)
+    first = ghosts.votes.get((s.id, s.current_term), s.voted_for)
     if s.voted_for is not None and first != s.voted_for:
         return f"In term {s.current_term}, {s.id} has voted for {first} and then for {s.voted_for}."
     return None
 
 
-@_invariant("Votes Are Real", "server", "§5.2")
-def votes_are_real(s: State, world: World) -> str | None:
+@_invariant("Votes Are Real", "history", "§5.2")
+def votes_are_real(s: State, ghosts: Ghosts) -> str | None:
     """Every vote that a candidate counts was given to it, in its term."""
     if isinstance(s.role, Candidate):
         for voter in sorted(s.role.votes):
-            given_to = world.ghosts.votes.get((voter, s.current_term))
+            given_to = ghosts.votes.get((voter, s.current_term))
             if given_to != s.id:
                 whom = f"voted for {given_to}" if given_to else "has voted for no one"
                 return f"{s.id} counts a vote by {voter} in term {s.current_term}, but {voter} {whom} in that term."
     return None
 
 
+_RECENT = 2 * Server.max_entries_per_message
+"""A step appends fewer entries than this; those before them were looked at when they came."""
+
+
 @_invariant("Log Terms", "server", "§5.3")
-def log_terms(s: State, world: World) -> str | None:
+def log_terms(s: State) -> str | None:
     """Terms never fall along a log, and none is above the server's own term."""
     term = s.current_term
-    newest_first = s.log.after(s.log.first_index - 1)[::-1] if len(s.log) <= 128 else s.log.after(s.log.last_index - 128)[::-1]
+    newest_first = s.log.after(max(s.log.first_index - 1, s.log.last_index - _RECENT))[::-1]
+
     for entry in newest_first:
         if entry.term > term:
             return f"{s.id}'s log has an entry of term {entry.term} before or above one of term {term}."
@@ -98,8 +116,8 @@ def log_terms(s: State, world: World) -> str | None:
 
 
 @_invariant("Index Order", "server", "Figure 2")
-def index_order(s: State, world: World) -> str | None:
-    """lastApplied <= commitIndex <= the last index of the log, and nothing before the snapshot is needed again."""
+def index_order(s: State) -> str | None:
+    """LastApplied <= commitIndex <= the last index of the log, and nothing before the snapshot is needed again."""
     if not s.log.snapshot.last_included_index <= s.last_applied <= s.commit_index <= s.log.last_index:
         return (
             f"{s.id} has lastApplied {s.last_applied}, commitIndex {s.commit_index} and a log up to {s.log.last_index}."
@@ -107,24 +125,25 @@ def index_order(s: State, world: World) -> str | None:
     return None
 
 
-@_invariant("State Machine Safety", "server", "Figure 3, §5.4.3")
-def state_machine_safety(s: State, world: World) -> str | None:
+@_invariant("State Machine Safety", "history", "Figure 3, §5.4.3")
+def state_machine_safety(s: State, ghosts: Ghosts) -> str | None:
     """No two servers ever commit or apply different entries at the same index."""
-    committed = world.ghosts.committed
+    committed = ghosts.committed
     reach = min(s.commit_index, s.log.last_index)
     if reach > s.log.snapshot.last_included_index and not s.log.same_prefix(committed, reach):
         index = next(i for i in range(s.log.first_index, reach + 1) if s.log.entry(i) != committed.entry(i))
-        return f"At index {index}, {s.id} has committed {s.log.entry(index)}; {committed.entry(index)} was committed before."
+        mine, first = s.log.entry(index), committed.entry(index)
+        return f"At index {index}, {s.id} has committed {mine}; {first} was committed before."
     return None
 
 
-@_invariant("Leader Completeness", "server", "Figure 3, §5.4")
-def leader_completeness(s: State, world: World) -> str | None:
+@_invariant("Leader Completeness", "history", "Figure 3, §5.4")
+def leader_completeness(s: State, ghosts: Ghosts) -> str | None:
     """A leader holds every entry that was committed in its own term or an earlier one."""
     if not s.is_leader:
         return None
-    committed = world.ghosts.committed
-    reach = world.ghosts.committed_by_term(s.current_term)
+    committed = ghosts.committed
+    reach = ghosts.committed_by_term(s.current_term)
     if reach <= s.log.snapshot.last_included_index:
         return None
     if s.log.last_index < reach or not s.log.same_prefix(committed, reach):
@@ -192,100 +211,100 @@ def progress_is_true(a: State, b: State) -> str | None:
 
 
 @_invariant("Terms Only Grow", "step", "§5.1")
-def terms_only_grow(old: State, new: State, before: World, after: World, action: Action) -> str | None:
+def terms_only_grow(c: Change) -> str | None:
     """A server's current term never goes back, not even over a crash."""
-    if new.current_term < old.current_term:
-        return f"{new.id} went back from term {old.current_term} to {new.current_term}."
+    if c.new.current_term < c.old.current_term:
+        return f"{c.new.id} went back from term {c.old.current_term} to {c.new.current_term}."
     return None
 
 
 @_invariant("Votes Stay", "step", "§5.2")
-def votes_stay(old: State, new: State, before: World, after: World, action: Action) -> str | None:
+def votes_stay(c: Change) -> str | None:
     """Within a term, a vote once given is never taken back."""
-    if new.current_term == old.current_term and old.voted_for is not None and new.voted_for != old.voted_for:
-        became = f"changed it to {new.voted_for}" if new.voted_for else "forgot it"
-        return f"In term {new.current_term}, {new.id} had voted for {old.voted_for} and {became}."
+    if c.new.current_term == c.old.current_term and c.old.voted_for is not None and c.new.voted_for != c.old.voted_for:
+        became = f"changed it to {c.new.voted_for}" if c.new.voted_for else "forgot it"
+        return f"In term {c.new.current_term}, {c.new.id} had voted for {c.old.voted_for} and {became}."
     return None
 
 
 @_invariant("Leader Append-Only", "step", "Figure 3, §5.3")
-def leader_append_only(old: State, new: State, before: World, after: World, action: Action) -> str | None:
+def leader_append_only(c: Change) -> str | None:
     """A leader never deletes or overwrites entries of its own log; it only appends."""
-    same_reign = old.is_leader and new.is_leader and old.current_term == new.current_term
+    same_reign = c.old.is_leader and c.new.is_leader and c.old.current_term == c.new.current_term
     if same_reign and (
-        new.log.last_index < old.log.last_index or not new.log.same_prefix(old.log, old.log.last_index)
+        c.new.log.last_index < c.old.log.last_index or not c.new.log.same_prefix(c.old.log, c.old.log.last_index)
     ):
-        return f"{new.id}, leader of term {new.current_term}, changed entries that its log already held."
+        return f"{c.new.id}, leader of term {c.new.current_term}, changed entries that its log already held."
     return None
 
 
 @_invariant("Committed Stays", "step", "§5.4.3")
-def committed_stays(old: State, new: State, before: World, after: World, action: Action) -> str | None:
+def committed_stays(c: Change) -> str | None:
     """A running server's commitIndex never goes back, and what is committed stays in its log."""
-    if isinstance(action, (Crash, Restart)):
+    if isinstance(c.action, (Crash, Restart)):
         return None
-    if new.commit_index < old.commit_index:
-        return f"{new.id}'s commitIndex went back from {old.commit_index} to {new.commit_index}."
-    reach = min(old.commit_index, old.log.last_index)
-    if reach and (new.log.last_index < reach or not new.log.same_prefix(old.log, reach)):
-        return f"{new.id} changed entries up to {reach} that it knew to be committed."
+    if c.new.commit_index < c.old.commit_index:
+        return f"{c.new.id}'s commitIndex went back from {c.old.commit_index} to {c.new.commit_index}."
+    reach = min(c.old.commit_index, c.old.log.last_index)
+    if reach and (c.new.log.last_index < reach or not c.new.log.same_prefix(c.old.log, reach)):
+        return f"{c.new.id} changed entries up to {reach} that it knew to be committed."
     return None
 
 
 @_invariant("Commit Rule", "step", "§5.3, §5.4.2")
-def commit_rule(old: State, new: State, before: World, after: World, action: Action) -> str | None:
+def commit_rule(c: Change) -> str | None:
     """A leader commits an entry only if it is of its own term and a quorum stores it."""
-    n = new.commit_index
-    if not new.is_leader or n <= old.commit_index or n > new.log.last_index:
+    n = c.new.commit_index
+    if not c.new.is_leader or n <= c.old.commit_index or n > c.new.log.last_index:
         return None
-    if new.log.term(n) != new.current_term:
-        return f"{new.id}, leader of term {new.current_term}, committed entry {n} of term {new.log.term(n)} by counting."
-    holders = [
-        s.id for s in after.servers.values() if s.log.last_index >= n and s.log.same_prefix(new.log, n)
-    ]
-    if not new.configuration.has_quorum(holders):
-        return f"{new.id} committed entry {n}, but only {', '.join(holders)} store it."
+    if c.new.log.term(n) != c.new.current_term:
+        return f"{c.new.id}, leader of term {c.new.current_term}, committed entry {n} of term {c.new.log.term(n)} by counting."
+    holders = [s.id for s in c.after.servers.values() if s.log.last_index >= n and s.log.same_prefix(c.new.log, n)]
+    if not c.new.configuration.has_quorum(holders):
+        return f"{c.new.id} committed entry {n}, but only {', '.join(holders)} store it."
     return None
 
 
 @_invariant("Role Moves", "step", "Figure 4")
-def role_moves(old: State, new: State, before: World, after: World, action: Action) -> str | None:
+def role_moves(c: Change) -> str | None:
     """A follower leads only by way of a candidacy; a leader becomes nothing but a follower."""
-    if isinstance(old.role, Leader) and isinstance(new.role, Candidate):
-        return f"{new.id} went from leader to candidate."
-    if isinstance(old.role, Follower) and new.is_leader and new.current_term == old.current_term:
-        return f"{new.id} became leader of term {new.current_term} without having been a candidate in it."
+    if isinstance(c.old.role, Leader) and isinstance(c.new.role, Candidate):
+        return f"{c.new.id} went from leader to candidate."
+    if isinstance(c.old.role, Follower) and c.new.is_leader and c.new.current_term == c.old.current_term:
+        return f"{c.new.id} became leader of term {c.new.current_term} without having been a candidate in it."
     return None
 
 
 @_invariant("Match Only Grows", "step", "Figure 2")
-def match_only_grows(old: State, new: State, before: World, after: World, action: Action) -> str | None:
+def match_only_grows(c: Change) -> str | None:
     """Within a term, a leader's matchIndex for a follower never goes back."""
-    if isinstance(old.role, Leader) and isinstance(new.role, Leader) and old.current_term == new.current_term:
-        for peer, known in new.role.progress.items():
-            was = old.role.progress.get(peer)
+    if isinstance(c.old.role, Leader) and isinstance(c.new.role, Leader) and c.old.current_term == c.new.current_term:
+        for peer, known in c.new.role.progress.items():
+            was = c.old.role.progress.get(peer)
             if was is not None and known.match_index < was.match_index:
-                return f"{new.id}'s matchIndex for {peer} went back from {was.match_index} to {known.match_index}."
+                return f"{c.new.id}'s matchIndex for {peer} went back from {was.match_index} to {known.match_index}."
     return None
 
 
 @_invariant("Crash Keeps the Disk", "step", "Figure 2")
-def crash_keeps_the_disk(old: State, new: State, before: World, after: World, action: Action) -> str | None:
+def crash_keeps_the_disk(c: Change) -> str | None:
     """A crash and a restart keep the current term, the vote and the log, and nothing else."""
-    if isinstance(action, (Crash, Restart)):
-        if (old.current_term, old.voted_for, old.log) != (new.current_term, new.voted_for, new.log):
-            return f"{new.id} did not come back with the term, vote and log that it had."
-        if isinstance(action, Crash) and (new.is_leader or new.commit_index > new.log.snapshot.last_included_index):
-            return f"{new.id} remembers more than what was on its disk."
+    if isinstance(c.action, (Crash, Restart)):
+        if (c.old.current_term, c.old.voted_for, c.old.log) != (c.new.current_term, c.new.voted_for, c.new.log):
+            return f"{c.new.id} did not come back with the term, vote and log that it had."
+        if isinstance(c.action, Crash) and (
+            c.new.is_leader or c.new.commit_index > c.new.log.snapshot.last_included_index
+        ):
+            return f"{c.new.id} remembers more than what was on its disk."
     return None
 
 
 @_invariant("Message Terms", "step", "§5.1")
-def message_terms(old: State, new: State, before: World, after: World, action: Action) -> str | None:
+def message_terms(c: Change) -> str | None:
     """No message carries a term that its sender has not reached."""
-    for m in _sent(before, after):
-        if m.src == new.id and m.term > new.current_term:
-            return f"{m.src}, in term {new.current_term}, has sent a {type(m).__name__} of term {m.term}."
+    for m in _sent(c.before, c.after):
+        if m.src == c.new.id and m.term > c.new.current_term:
+            return f"{m.src}, in term {c.new.current_term}, has sent a {type(m).__name__} of term {m.term}."
     return None
 
 
@@ -299,6 +318,7 @@ def _sent(before: World, after: World) -> Iterator[Any]:
 # --- Asking them ------------------------------------------------------------------------------------
 
 _OF_SERVER = tuple(i for i in INVARIANTS if i.scope == "server")
+_OF_HISTORY = tuple(i for i in INVARIANTS if i.scope == "history")
 _OF_PAIR = tuple(i for i in INVARIANTS if i.scope == "pair")
 _OF_STEP = tuple(i for i in INVARIANTS if i.scope == "step")
 
@@ -312,9 +332,10 @@ def broken_by(before: World, action: Action, done: Transition) -> list[Violation
     changed = [s for s in after.servers.values() if s is not before.servers[s.id]]
     touched = changed or ([after.servers[action.actor]] if action.actor and done.sent else [])
     for new in touched:
-        found += _ask(_OF_STEP, before.servers[new.id], new, before, after, action)
+        found += _ask(_OF_STEP, Change(before.servers[new.id], new, before, after, action))
     for new in changed:
-        found += _ask(_OF_SERVER, new, after)
+        found += _ask(_OF_SERVER, new)
+        found += _ask(_OF_HISTORY, new, after.ghosts)
         for other in after.servers.values():
             if other is not new:
                 found += _ask(_OF_PAIR, new, other)
@@ -322,11 +343,12 @@ def broken_by(before: World, action: Action, done: Transition) -> list[Violation
 
 
 def broken_in(world: World) -> list[Violation]:
-    """The invariants of one server and of two that do not hold in `world`."""
+    """The invariants, other than those of a step, that do not hold in `world`."""
     found = []
     servers = list(world.servers.values())
     for number, one in enumerate(servers):
-        found += _ask(_OF_SERVER, one, world)
+        found += _ask(_OF_SERVER, one)
+        found += _ask(_OF_HISTORY, one, world.ghosts)
         for other in servers[number + 1 :]:
             found += _ask(_OF_PAIR, one, other)
     return found

@@ -44,6 +44,7 @@ from raft_lab.raft.state import (
 )
 from raft_lab.raft.values import FrozenMap, freeze
 
+
 class Server:
     """The working copy of one server while it handles one event.
 
@@ -69,6 +70,9 @@ class Server:
     machine: FrozenMap[str, str]
     role: Role
     now: int
+    _outbox: list[Message]
+    _timer_reset: bool
+    _answer: Accepted | Rejected | None
 
     # Elections (sections 5.2 and 5.4.1)
 
@@ -158,9 +162,7 @@ class Server:
         prev = self.role.progress[peer].next_index - 1
         entries = self.log.after(prev, self.max_entries_per_message)
         self.send(
-            AppendEntries(
-                self.id, peer, self.current_term, prev, self.log.term(prev), entries, self.commit_index
-            )
+            AppendEntries(self.id, peer, self.current_term, prev, self.log.term(prev), entries, self.commit_index)
         )
 
     def on_append_entries(self, m: AppendEntries) -> None:
@@ -179,9 +181,7 @@ class Server:
         self.commit_index = max(self.commit_index, min(m.leader_commit, match_index))
         self.apply_committed()
         self.send(
-            AppendEntriesReply(
-                self.id, m.src, self.current_term, True, match_index, prev_log_index=m.prev_log_index
-            )
+            AppendEntriesReply(self.id, m.src, self.current_term, True, match_index, prev_log_index=m.prev_log_index)
         )
 
     def log_matches(self, prev_log_index: int, prev_log_term: int) -> bool:
@@ -301,7 +301,7 @@ class Server:
 
     def reply(self, answer: Accepted | Rejected) -> None:
         """Answer the client."""
-        self._reply = answer
+        self._answer = answer
 
     # One step: thaw, handle, freeze
 
@@ -315,9 +315,9 @@ class Server:
         self.machine = state.machine
         self.role = state.role
         self.now = now
-        self._outbox: list[Message] = []
+        self._outbox = []
         self._timer_reset = False
-        self._reply: Accepted | Rejected | None = None
+        self._answer = None
         for name, initial in (*self.durable.items(), *self.volatile.items()):
             kept = state.extra.get(name, initial)
             self.__dict__[name] = type(initial)(kept) if isinstance(initial, (list, set, dict)) else kept
@@ -368,7 +368,7 @@ class Server:
                 f"{cls.__name__} failed on {state.id} while handling {what}: {type(error).__name__}: {error}"
             ) from error
         after = server._frozen(state)
-        return Outcome(after, tuple(server._outbox), server._timer_reset, server._reply)
+        return Outcome(after, tuple(server._outbox), server._timer_reset, server._answer)
 
     def _handle(self, event: Event) -> None:
         match event:
@@ -444,4 +444,4 @@ _FIELD_TYPES: dict[str, tuple[type, ...]] = {
     "machine": (FrozenMap,),
     "role": (Follower, Candidate, Leader),
 }
-_FIELDS = frozenset({*_FIELD_TYPES, "id", "now", "_outbox", "_timer_reset", "_reply"})
+_FIELDS = frozenset({*_FIELD_TYPES, "id", "now", "_outbox", "_timer_reset", "_answer"})

@@ -65,7 +65,7 @@ class State:
     commit_index: int = 0
     last_applied: int = 0
     machine: FrozenMap[str, str] = field(default_factory=FrozenMap)
-    role: Role = Follower()  # noqa: RUF009 - an immutable value
+    role: Role = Follower()
     # fields that a subclass of Server declares, durable and volatile
     extra: FrozenMap[str, Any] = field(default_factory=FrozenMap)
 

@@ -45,8 +45,8 @@ class FrozenMap(dict[K, V]):
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("a FrozenMap cannot change; use with_item(key, value) or without(key) to make a new one")
 
-    __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]
-    clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
 
     def __reduce__(self) -> tuple[type, tuple[dict[K, V]]]:
         return FrozenMap, (dict(self),)
@@ -105,7 +105,6 @@ class Chain(Generic[T]):
         if self is not other and self.previous is not None:
             other.previous, other.jump = self.previous, self.jump
         return True
-
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Chain) and self.length == other.length and self.same_as(other)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from raft_lab.raft import state as events
 from raft_lab.raft.messages import Message
 from raft_lab.raft.state import State
-from raft_lab.sim.world import Transition, World
+from raft_lab.sim.world import Behaviour, Transition, World, behaviour_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,11 +307,11 @@ class Heal(Action):
 class Swap(Action):
     """Another `Server` class takes over in the running cluster; all state stays."""
 
-    behaviour: Any
+    behaviour: Behaviour
     verb: ClassVar[str] = "swap"
 
     def __str__(self) -> str:
-        return f"cluster.swap({self.behaviour.__name__})"
+        return f"cluster.swap({behaviour_name(self.behaviour)})"
 
     def refusal(self, world: World) -> str | None:
         return None

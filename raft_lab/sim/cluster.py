@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any, ClassVar
 
@@ -18,7 +19,7 @@ from raft_lab.sim.actions import Action
 from raft_lab.sim.errors import ActionRefused, UnknownName
 from raft_lab.sim.schedule import Schedule, Timing
 from raft_lab.sim.tape import Step, Tape, Violation
-from raft_lab.sim.world import Behaviour, Ghosts, World
+from raft_lab.sim.world import Ghosts, World
 
 EntryLike = Entry | tuple[int, str]
 
@@ -86,7 +87,7 @@ class Cluster:
         *,
         seed: int = 0,
         timing: Timing | None = None,
-        server: Behaviour = Server,
+        server: type[Server] = Server,
         logs: Mapping[str, Sequence[EntryLike]] | None = None,
     ) -> None:
         names = _names(servers)
@@ -109,6 +110,7 @@ class Cluster:
         self.tape = Tape(world, Schedule.begin(world, seed, timing))
         self.now = self.tape.start
         self._listeners: list[Callable[[], None]] = []
+        self._together = 0
 
     # What there is
 
@@ -223,7 +225,7 @@ class Cluster:
         Raises:
             ActionRefused: after `limit` messages there are still some.
         """
-        with self.lock:
+        with self._as_one_change():
             for _ in range(limit):
                 ready = [m for m in self.messages if self.world.blocked(m) is None]
                 if not ready:
@@ -260,7 +262,7 @@ class Cluster:
         """All links work again."""
         return self.perform(actions.Heal())
 
-    def swap(self, server: Behaviour) -> Step:
+    def swap(self, server: type[Server]) -> Step:
         """Another `Server` class takes over in the running cluster; all state stays."""
         return self.perform(actions.Swap(server))
 
@@ -274,7 +276,7 @@ class Cluster:
         """
         if not isinstance(count, int) or count < 1:
             raise ActionRefused(f"step takes a whole number above 0, not {count!r}")
-        with self.lock:
+        with self._as_one_change():
             for _ in range(count):
                 due = self.schedule.next(self.world)
                 if due is None:
@@ -287,7 +289,7 @@ class Cluster:
 
     def run(self, ms: float) -> Step:
         """Let everything happen that is due within the next `ms` milliseconds."""
-        with self.lock:
+        with self._as_one_change():
             end = self.schedule.now_us + round(ms * 1000)
             while (due := self.schedule.next(self.world)) is not None and due[0] <= end:
                 self.step()
@@ -314,7 +316,7 @@ class Cluster:
             ActionRefused: it did not come about; the steps taken stay on the tape.
         """
         wanted = _condition(condition, leader, committed)
-        with self.lock:
+        with self._as_one_change():
             for _ in range(max_steps):
                 if wanted(self):
                     return self.now
@@ -389,7 +391,7 @@ class Cluster:
             trace.save(path, self.tape, self.now, self._origin)
 
     @classmethod
-    def load(cls, path: str | PathLike[str], *servers: Behaviour) -> Cluster:
+    def load(cls, path: str | PathLike[str], *servers: type[Server]) -> Cluster:
         """Read a saved tape: every action is done again, by `Server` or by the classes given here.
 
         Raises:
@@ -464,10 +466,23 @@ class Cluster:
 
     def _enter(self, step: Step) -> Step:
         if step is not self.now:
-            self.now = step
-            for listener in list(self._listeners):
-                listener()
+            with self._as_one_change():
+                self.now = step
         return step
+
+    @contextlib.contextmanager
+    def _as_one_change(self) -> Iterator[None]:
+        """Tell the listeners once, however many steps are taken inside."""
+        with self.lock:
+            before = self.now
+            self._together += 1
+            try:
+                yield
+            finally:
+                self._together -= 1
+                if self._together == 0 and self.now is not before:
+                    for listener in list(self._listeners):
+                        listener()
 
     def _find(self, message: Message | str, dst: str | None, kind: str | None) -> Message:
         if isinstance(message, MESSAGE_TYPES):
@@ -478,9 +493,8 @@ class Cluster:
             )
         for name in (message, dst):
             self.world.server(name)  # type: ignore[arg-type]
-        found = [
-            m for m in dict.fromkeys(self.messages) if (m.src, m.dst) == (message, dst) and kind in (None, type(m).__name__)
-        ]
+        found = [m for m in dict.fromkeys(self.messages) if (m.src, m.dst) == (message, dst)]
+        found = [m for m in found if kind in (None, type(m).__name__)]
         if len(found) == 1:
             return found[0]
         wanted = f"{kind or 'message'} from {message} to {dst}"
@@ -507,8 +521,8 @@ def step_code(step: Step) -> str:
 
 
 def _names(servers: int | Iterable[str]) -> tuple[str, ...]:
-    if isinstance(servers, int) and not isinstance(servers, bool):
-        if not 1 <= servers <= 25:
+    if isinstance(servers, int):
+        if isinstance(servers, bool) or not 1 <= servers <= 25:
             raise ValueError(f"a cluster has 1 to 25 servers, not {servers}")
         return tuple(f"S{number}" for number in range(1, servers + 1))
     names = (servers,) if isinstance(servers, str) else tuple(servers)
@@ -517,7 +531,7 @@ def _names(servers: int | Iterable[str]) -> tuple[str, ...]:
     return names
 
 
-def _first_world(names: tuple[str, ...], server: Behaviour, logs: Mapping[str, Sequence[EntryLike]]) -> World:
+def _first_world(names: tuple[str, ...], server: type[Server], logs: Mapping[str, Sequence[EntryLike]]) -> World:
     if not (isinstance(server, type) and issubclass(server, Server)):
         raise ValueError(f"server must be a subclass of Server, not {server!r}")
     if unknown := [name for name in logs if name not in names]:
@@ -547,7 +561,7 @@ def _origin(
     names: tuple[str, ...],
     seed: int,
     timing: Timing | None,
-    server: Behaviour,
+    server: type[Server],
     logs: Mapping[str, Sequence[EntryLike]] | None,
 ) -> str:
     arguments = [str(servers) if isinstance(servers, int) else repr(list(names)), f"seed={seed}"]

@@ -25,7 +25,7 @@ from raft_lab.sim.actions import (
     Swap,
     Timeout,
 )
-from raft_lab.sim.world import Transition, World
+from raft_lab.sim.world import Transition, World, behaviour_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +104,12 @@ def narrate(before: World, action: Action, done: Transition) -> Sentence:
                 why = f" The link from {m.src} to {m.dst} is cut."
             return Sentence(
                 f"{_short(m)} is lost.{why}",
-                "Raft must be safe when messages are lost, delayed, reordered or repeated; it sends again what it needs.",
+                "Messages may be lost, delayed, reordered or repeated; Raft sends again what it needs.",
                 "§2, §5.1",
             )
         case Duplicate(m):
             return Sentence(
-                f"The network makes a second copy of {_short(m, start=False)}.",
+                f"The network makes a second copy of {_short(m)}.",
                 "Raft's messages may arrive twice: each of them does no more the second time.",
                 "§5.1",
             )
@@ -139,7 +139,7 @@ def narrate(before: World, action: Action, done: Transition) -> Sentence:
         case Heal():
             return Sentence("All links work again.")
         case Swap(behaviour):
-            return Sentence(f"From now on every server runs {behaviour.__name__}.")
+            return Sentence(f"From now on every server runs {behaviour_name(behaviour)}.")
     return Sentence(str(action))
 
 
@@ -147,7 +147,7 @@ def _can_decide(world: World, group: frozenset[str]) -> bool:
     return any(world.servers[name].configuration.has_quorum(group) for name in sorted(group))
 
 
-def _short(m: Message, start: bool = True) -> str:
+def _short(m: Message) -> str:
     match m:
         case RequestVote():
             what = "vote request"
@@ -179,7 +179,9 @@ def _timed_out(before: State, after: State) -> Sentence:
             "§5.2",
         )
     if isinstance(before.role, Candidate) and isinstance(after.role, Candidate):
-        begin = f"{after.id} has not won term {before.current_term} in time and tries again in term {after.current_term}"
+        begin = (
+            f"{after.id} has not won term {before.current_term} in time and tries again in term {after.current_term}"
+        )
     elif before.role == Follower(None) and before.current_term == 0:
         begin = f"{after.id} has heard of no leader and starts an election for term {after.current_term}"
     else:
@@ -219,7 +221,7 @@ def _delivered(before: World, message: Message, done: Transition) -> Sentence:
         case AppendEntries():
             return _entries_arrived(message, old, new, done)
         case AppendEntriesReply():
-            return _entries_answered(message, old, new, done)
+            return _entries_answered(message, old, new)
 
 
 def _vote_requested(m: RequestVote, old: State, new: State, done: Transition) -> Sentence:
@@ -335,7 +337,7 @@ def _common(old: State, new: State) -> int:
     return index
 
 
-def _entries_answered(m: AppendEntriesReply, old: State, new: State, done: Transition) -> Sentence:
+def _entries_answered(m: AppendEntriesReply, old: State, new: State) -> Sentence:
     if seen := _newer_term(old, new):
         return Sentence(
             f"{m.dst} hears from {m.src}.{seen}",
@@ -344,11 +346,15 @@ def _entries_answered(m: AppendEntriesReply, old: State, new: State, done: Trans
         )
     if not old.is_leader or m.term < old.current_term:
         return Sentence(
-            f"{m.src}'s answer of term {m.term} comes too late; {m.dst} ignores it.", "Old answers do not count.", "§5.1"
+            f"{m.src}'s answer of term {m.term} comes too late; {m.dst} ignores it.",
+            "Old answers do not count.",
+            "§5.1",
         )
     if not m.success:
         if old.role == new.role:
-            return Sentence(f"{m.dst} has dealt with this refusal by {m.src} before.", "Old answers do not count.", "§5.3")
+            return Sentence(
+                f"{m.dst} has dealt with this refusal by {m.src} before.", "Old answers do not count.", "§5.3"
+            )
         assert isinstance(new.role, Leader)
         back = new.role.progress[m.src].next_index
         return Sentence(

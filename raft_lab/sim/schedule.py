@@ -90,7 +90,7 @@ class Schedule:
     """
 
     seed: int
-    timing: Timing = Timing()  # noqa: RUF009 - an immutable value
+    timing: Timing = Timing()
     now_us: int = 0
     flights: tuple[Flight, ...] = ()
     timers: FrozenMap[str, Timer] = field(default_factory=FrozenMap)
@@ -122,7 +122,9 @@ class Schedule:
                 due = flight.due_us if held else max(flight.due_us, now_us)
                 draft.flights[draft.flights.index(flight)] = replace(flight, held=held, due_us=due)
         draft.send(done.sent)
-        draft.settle_timers(before, done.world, done.timer_reset, action.server if isinstance(action, Heartbeat) else None)
+        draft.settle_timers(
+            before, done.world, done.timer_reset, action.server if isinstance(action, Heartbeat) else None
+        )
         return draft.done()
 
     def first_flight(self, message: Message, held: bool | None = None) -> Flight:

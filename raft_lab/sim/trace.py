@@ -18,12 +18,13 @@ from typing import Any
 
 from raft_lab.raft.errors import RaftLabError
 from raft_lab.raft.log import Entry, Log, Snapshot
+from raft_lab.raft.server import Server
 from raft_lab.raft.values import Chain, FrozenMap, extend
 from raft_lab.sim.actions import ACTIONS, Action, Swap
 from raft_lab.sim.errors import TraceError
 from raft_lab.sim.schedule import Timing
 from raft_lab.sim.tape import Step, Tape
-from raft_lab.sim.world import Behaviour, World
+from raft_lab.sim.world import World, behaviour_name
 
 FORMAT = "raft_lab trace"
 VERSION = 1
@@ -63,7 +64,7 @@ def save(path: str | PathLike[str], tape: Tape, cursor: Step, origin: str) -> No
         "origin": origin,
         "seed": start.schedule.seed,
         "timing": encode(start.schedule.timing),
-        "behaviour": start.world.behaviour.__name__,
+        "behaviour": behaviour_name(start.world.behaviour),
         "world": encode(start.world),
         "steps": [_encode_step(step) for step in tape.steps[1:]],
         "cursor": cursor.id,
@@ -77,14 +78,14 @@ def save(path: str | PathLike[str], tape: Tape, cursor: Step, origin: str) -> No
             file.write(text + "\n")
             file.flush()
             os.fsync(file.fileno())
-        os.replace(draft, target)
+        Path(draft).replace(target)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(draft)
+            Path(draft).unlink()
         raise
 
 
-def load(path: str | PathLike[str], behaviours: Sequence[Behaviour]) -> Trace:
+def load(path: str | PathLike[str], behaviours: Sequence[type[Server]]) -> Trace:
     """Read and check a file; see `Cluster.load`."""
     known = {behaviour.__name__: behaviour for behaviour in behaviours}
     with explained(path):
@@ -118,7 +119,7 @@ def verify(path: str | PathLike[str], world: World, loaded: Trace) -> None:
     if fingerprint(world) != loaded.outcome:
         raise TraceError(
             f"{os.fspath(path)} cannot be loaded: its actions now lead elsewhere than when it was saved, "
-            f"so {world.behaviour.__name__} has changed since"
+            f"so {behaviour_name(world.behaviour)} has changed since"
         )
 
 
@@ -159,9 +160,10 @@ def _checksum(content: dict[str, Any]) -> str:
 
 
 def _encode_step(step: Step) -> dict[str, Any]:
-    assert step.parent is not None and step.action is not None
+    assert step.parent is not None
+    assert step.action is not None
     action = step.action
-    written = {"behaviour": action.behaviour.__name__} if isinstance(action, Swap) else encode(action)
+    written = {"behaviour": behaviour_name(action.behaviour)} if isinstance(action, Swap) else encode(action)
     return {
         "parent": step.parent.id,
         "verb": action.verb,
@@ -174,7 +176,7 @@ def _encode_step(step: Step) -> dict[str, Any]:
 _BY_VERB = {action.verb: action for action in ACTIONS}
 
 
-def _decode_step(step: Any, number: int, known: dict[str, Behaviour]) -> Recorded:
+def _decode_step(step: Any, number: int, known: dict[str, type[Server]]) -> Recorded:
     verb = decode(step["verb"], str)
     if verb == Swap.verb:
         action: Action = Swap(_behaviour(step["action"]["behaviour"], known))
@@ -188,7 +190,7 @@ def _decode_step(step: Any, number: int, known: dict[str, Behaviour]) -> Recorde
     return Recorded(parent, action, decode(step["timed"], bool), decode(step["now_us"], int))
 
 
-def _behaviour(name: Any, known: dict[str, Behaviour]) -> Behaviour:
+def _behaviour(name: Any, known: dict[str, type[Server]]) -> type[Server]:
     if name not in known:
         raise _Wrong(f"it was recorded with the handlers of {name}: give that class, Cluster.load(path, {name})")
     return known[name]
@@ -213,9 +215,7 @@ def encode(value: Any) -> Any:
     if isinstance(value, tuple):
         return [encode(item) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {
-            f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name != "behaviour"
-        }
+        fields = {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name != "behaviour"}
         return {"is": type(value).__name__, **fields}
     raise TraceError(f"a {type(value).__name__} cannot be saved; a run is made of numbers, strings and their like")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from raft_lab.raft.log import Log
 from raft_lab.raft.messages import Message
@@ -21,13 +21,16 @@ from raft_lab.sim.errors import UnknownName
 class Behaviour(Protocol):
     """How servers react to events: the class `Server`, a subclass, or anything that answers like one."""
 
-    __name__: str
-
     def step(self, state: State, event: Event, now: int = 0) -> Outcome:
         """See `Server.step`."""
 
     def crashed(self, state: State) -> State:
         """See `Server.crashed`."""
+
+
+def behaviour_name(behaviour: Behaviour) -> str:
+    """What people call it: the name of the class."""
+    return str(getattr(behaviour, "__name__", type(behaviour).__name__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ class World:
     network: FrozenMap[Message, int] = field(default_factory=FrozenMap)
     crashed: frozenset[str] = frozenset()
     cuts: frozenset[tuple[str, str]] = frozenset()
-    behaviour: Any = Server  # a Behaviour
+    behaviour: Behaviour = Server
 
     def server(self, name: str) -> State:
         """The server called `name`.

@@ -42,7 +42,8 @@ export class Agenda {
   /** @param {Frame} frame */
   update(frame) {
     const order = Object.entries(frame.messages).sort(([, a], [, b]) => a.due_us - b.due_us).map(([id]) => id);
-    const lost = this.#focusAbout(order.length);
+    const focused = this.#rows().findIndex((row) => row.element.contains(document.activeElement));
+    const held = this.#rows()[focused];
     keep(this.#wire, this.#messages, order, (id) => this.#make(id), (row) => row.element);
     keep(this.#crew, this.#servers, Object.keys(frame.servers), (id) => this.#make(id), (row) => row.element);
     show(this.#empty, order.length === 0);
@@ -56,20 +57,9 @@ export class Agenda {
       this.#offer(row, serverDeeds(frame, id, this.command()), id);
     }
     this.#rove();
-    if (lost >= 0) this.#rows()[Math.min(lost, this.#rows().length - 1)]?.element.focus();
-  }
-
-  /** If the focused row may go, the place to focus after it. @param {number} _count */
-  #focusAbout(_count) {
-    const rows = this.#rows();
-    const here = rows.findIndex((row) => row.element.contains(document.activeElement));
-    if (here < 0) return -1;
-    queueMicrotask(() => {
-      if (rows[here]?.element.isConnected) return;
-      const now = this.#rows();
-      now[Math.min(here, now.length - 1)]?.element.focus();
-    });
-    return -1;
+    if (focused < 0 || held?.element.contains(document.activeElement)) return;
+    const rows = this.#rows(); // the row that had the focus is gone or has moved: stay in its place
+    (held?.element.isConnected ? held : rows[Math.min(focused, rows.length - 1)])?.element.focus({ preventScroll: true });
   }
 
   /** @returns {Row[]} in the order of the page */

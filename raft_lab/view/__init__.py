@@ -1,0 +1,1 @@
+"""What people see: the lab widget, pictures for places without widgets, tables and charts."""

@@ -1,0 +1,58 @@
+// @ts-check
+import { draw, make } from "./dom.js";
+import { messagePicture } from "./icons.js";
+import { trackLegend } from "./scrubber.js";
+
+/** How to read the picture. */
+
+/** @param {Node} picture @param {string} words */
+function legendItem(picture, words) {
+  return make("li", {}, picture, words);
+}
+
+/** @param {string} kind @param {boolean} reply @param {boolean} ok @param {boolean} heartbeat */
+function sample(kind, reply, ok, heartbeat) {
+  return messagePicture({ kind, reply, ok, heartbeat }, "0");
+}
+
+/** @param {string} d */
+function roleSample(d) {
+  return draw("svg", { viewBox: "-12 -12 24 24", class: "rl-message-picture", "data-hue": "0", "aria-hidden": "true" }, draw("path", { d, class: "rl-shape" }));
+}
+
+/** @param {string} classes @param {string} text */
+function cellSample(classes, text) {
+  return make("span", { class: `rl-legend-cell ${classes}`, "data-hue": "0" }, text);
+}
+
+/** @returns {HTMLElement} */
+export function legend() {
+  const list = (/** @type {HTMLElement[]} */ ...items) => make("ul", { class: "rl-legend-list" }, ...items);
+  return make(
+    "details",
+    { class: "rl-legend" },
+    make("summary", {}, "How to read this"),
+    make("div", { class: "rl-legend-columns" },
+      make("div", {}, make("h4", {}, "Servers"), list(
+        legendItem(roleSample("M-9 0a9 9 0 1 0 18 0a9 9 0 1 0 -18 0z"), "follower"),
+        legendItem(roleSample("M0 -11 11 0 0 11 -11 0z"), "candidate; dots around it: votes in (full) or not (hollow)"),
+        legendItem(roleSample("M0 -11 9.5 -5.5 9.5 5.5 0 11 -9.5 5.5 -9.5 -5.5z"), "leader, with a crown"),
+        legendItem(make("span", { class: "rl-legend-arc" }, "◔"), "arc: time left on its timer"),
+      )),
+      make("div", {}, make("h4", {}, "Messages"), list(
+        legendItem(sample("RequestVote", false, false, false), "asks for a vote"),
+        legendItem(sample("AppendEntries", false, false, false), "carries log entries"),
+        legendItem(sample("AppendEntries", false, false, true), "heartbeat"),
+        legendItem(sample("AppendEntriesReply", true, true, false), "hollow: a reply, ✓ or ✗"),
+      )),
+      make("div", {}, make("h4", {}, "Log"), list(
+        legendItem(cellSample("rl-committed", "3"), "committed; the number is the entry's term"),
+        legendItem(cellSample("", "3"), "not committed; ✓ means applied"),
+        legendItem(cellSample("rl-differs", "≠"), "differs from the leader's log"),
+        legendItem(make("span", {}, "● ▲"), "match_index, next_index in the leader's eyes"),
+      )),
+      make("div", {}, make("h4", {}, "Tape"), trackLegend()),
+    ),
+    make("p", { class: "rl-quiet" }, "Colour is the term. Keys: Space plays, ← → go back and forward, . steps, Home and End; ↑ ↓ walk through the ring and the lists."),
+  );
+}

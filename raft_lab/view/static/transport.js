@@ -1,0 +1,127 @@
+// @ts-check
+import { make, put, say, show } from "./dom.js";
+import { icon } from "./icons.js";
+import { Scrubber } from "./scrubber.js";
+
+/** The transport: start, back, play, step, forward, end; how fast; which branch; and the scrubber. */
+
+/** @typedef {import("./session.js").Session} Session */
+
+const SPEEDS = [0.25, 0.5, 1, 2, 4, 8];
+
+/** @param {string} name @param {string} drawing @param {string} keys */
+function tapeButton(name, drawing, keys) {
+  return make("button", { type: "button", class: "rl-tape-button", "aria-label": name, title: `${name} (${keys})` }, icon(drawing));
+}
+
+/** @param {HTMLElement} button @param {boolean} on */
+function enable(button, on) {
+  put(button, "aria-disabled", on ? null : "true");
+}
+
+export class Transport {
+  #start = tapeButton("Start", "start", "Home");
+  #back = tapeButton("Back", "back", "←");
+  #play = tapeButton("Play", "play", "Space");
+  #pauseIcon = icon("pause");
+  #playIcon = icon("play");
+  #step = make("button", { type: "button", class: "rl-button rl-primary rl-step", title: "Let the next due thing happen (.)" }, icon("step"), "Step");
+  #forward = tapeButton("Forward", "forward", "→");
+  #end = tapeButton("End", "end", "End");
+  #speed = make("select", { class: "rl-speed", "aria-label": "Speed" });
+  #next = make("span", { class: "rl-next-due" });
+  #branch = make("span", { class: "rl-branch", role: "group", "aria-label": "Branches" });
+  #branchWords = make("span", {});
+  #other = make("button", { type: "button", class: "rl-icon-button", "aria-label": "Previous branch" }, icon("left"));
+  #another = make("button", { type: "button", class: "rl-icon-button", "aria-label": "Next branch" }, icon("right"));
+
+  /** @param {Session} session */
+  constructor(session) {
+    this.session = session;
+    this.scrubber = new Scrubber(session);
+    for (const speed of SPEEDS) this.#speed.append(make("option", { value: String(speed) }, `${speed}×`));
+    this.#speed.value = String(session.speed);
+    this.#speed.addEventListener("change", () => (session.speed = Number(this.#speed.value)));
+    this.#start.addEventListener("click", () => this.toStart());
+    this.#back.addEventListener("click", () => session.back());
+    this.#play.addEventListener("click", () => this.toggle());
+    this.#step.addEventListener("click", () => session.stepOnce());
+    this.#forward.addEventListener("click", () => session.forward());
+    this.#end.addEventListener("click", () => this.toEnd());
+    this.#other.addEventListener("click", () => this.#change(-1));
+    this.#another.addEventListener("click", () => this.#change(1));
+    this.#branch.append(this.#other, this.#branchWords, this.#another);
+    const deck = make("div", { class: "rl-deck", role: "group", "aria-label": "Tape" }, this.#start, this.#back, this.#play, this.#forward, this.#end, this.#step);
+    const row = make("div", { class: "rl-transport-row" }, deck, this.#speed, this.#next, this.#branch);
+    this.element = make("section", { class: "rl-transport", "aria-label": "Transport" }, row, this.scrubber.element);
+  }
+
+  toggle() {
+    if (this.session.playing) this.session.pause();
+    else this.session.play();
+  }
+
+  toStart() {
+    this.session.pause();
+    this.session.go(this.session.tape.branch[0] ?? 0);
+  }
+
+  toEnd() {
+    this.session.pause();
+    this.session.go(this.session.tape.branch.at(-1) ?? 0);
+  }
+
+  /** The fork that matters here: the one ahead, if there is a choice, or the nearest one behind. @returns {number[]} its branches */
+  #fork() {
+    const { tape, cursor } = this.session;
+    const ahead = tape.children(cursor);
+    if (ahead.length > 1) return ahead;
+    for (let at = cursor; at >= 0; at = tape.step(at).parent) {
+      if (tape.siblings(at).length > 1) return tape.siblings(at);
+    }
+    return [];
+  }
+
+  /** @param {number} way */
+  #change(way) {
+    const { session } = this;
+    const fork = this.#fork();
+    const here = fork.findIndex((id) => session.tape.branch.includes(id));
+    const to = fork[(here + way + fork.length) % fork.length];
+    if (to === undefined) return;
+    session.pause();
+    if (session.tape.step(to).parent === session.cursor) {
+      session.tape.choose(to);
+      session.tell("cursor");
+    } else session.go(to);
+  }
+
+  update() {
+    const { session } = this;
+    const { tape, cursor, frame } = session;
+    enable(this.#start, session.step.parent >= 0);
+    enable(this.#back, session.step.parent >= 0);
+    enable(this.#forward, !session.atTip);
+    enable(this.#end, !session.atTip);
+    const name = session.playing ? "Pause" : "Play";
+    if (this.#play.getAttribute("aria-label") !== name) {
+      put(this.#play, "aria-label", name);
+      put(this.#play, "title", `${name} (Space)`);
+      this.#play.replaceChildren(session.playing ? this.#pauseIcon : this.#playIcon);
+    }
+    say(this.#next, frame.next ? `next: ${frame.next}` : "nothing is due");
+    put(this.#next, "title", frame.next);
+    const fork = this.#fork();
+    show(this.#branch, fork.length > 1);
+    if (fork.length > 1) {
+      const here = fork.findIndex((id) => tape.branch[tape.depth(id)] === id);
+      const ahead = fork[0] !== undefined && tape.step(fork[0]).parent === cursor;
+      say(this.#branchWords, `branch ${here + 1} of ${fork.length}${ahead ? " ahead" : ""}`);
+    }
+    this.scrubber.update();
+  }
+
+  close() {
+    this.scrubber.close();
+  }
+}

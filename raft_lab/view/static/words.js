@@ -1,0 +1,153 @@
+// @ts-check
+import { clockText, keep, make, put, say, show } from "./dom.js";
+import { icon } from "./icons.js";
+
+/** What is said in words: the sentence of this step, the rules that hold or are broken, and the code so far. */
+
+/** @typedef {import("./session.js").Session} Session */
+
+/** The sentence first; then the rule and its section; then the line of Python that does the same. */
+export class Sentence {
+  #when = make("p", { class: "rl-when" });
+  #title = make("span", { class: "rl-title" });
+  #modified = make("span", { class: "rl-modified" });
+  #sentence = make("p", { class: "rl-sentence" });
+  #rule = make("p", { class: "rl-rule" });
+  #code = make("code", { class: "rl-line" });
+  #live = make("div", { "aria-live": "polite", "aria-atomic": "true" }, this.#sentence, this.#rule);
+  #alert = make("div", { class: "rl-alert", role: "alert" });
+  #quiet = make("p", { class: "rl-silent", role: "status" });
+
+  constructor() {
+    const head = make("div", { class: "rl-head" }, this.#title, this.#modified, this.#when);
+    this.element = make("header", { class: "rl-words" }, head, this.#live, this.#code, this.#alert, this.#quiet);
+  }
+
+  /** @param {Session} session */
+  update(session) {
+    const { step, frame } = session;
+    say(this.#title, session.title);
+    say(this.#modified, session.modified);
+    show(this.#modified, session.modified !== "");
+    say(this.#when, `Step ${session.cursor} · ${clockText(frame.time_us)}`);
+    put(this.#live, "aria-live", session.playing && session.speed > 1 ? "off" : "polite");
+    say(this.#sentence, step.sentence || "The cluster as it starts.");
+    say(this.#rule, [step.rule, step.section].filter(Boolean).join(" · "));
+    say(this.#code, step.code);
+    show(this.#code, step.code !== "");
+  }
+
+  /** @param {Session} session */
+  notice(session) {
+    const { kind, text } = session.notice;
+    say(this.#alert, kind === "refused" ? text : "");
+    show(this.#alert, kind === "refused");
+    say(this.#quiet, kind === "silent" ? text : "");
+    show(this.#quiet, kind === "silent");
+  }
+}
+
+/** One line while all is well; a sentence and a way back to the culprit when it is not. */
+export class Invariants {
+  /** @type {Map<string, {chip: HTMLElement, words: HTMLElement, go: HTMLButtonElement}>} */
+  #chips = new Map();
+  /** @type {Record<string, string> | undefined} */
+  #seen;
+  #open = false;
+  #summary = make("button", { type: "button", class: "rl-invariants-summary", "aria-expanded": "false" });
+  #list = make("ul", { class: "rl-chips", hidden: "" });
+
+  /** @param {Session} session */
+  constructor(session) {
+    this.session = session;
+    this.element = make("section", { class: "rl-invariants", "aria-label": "Invariants" }, this.#summary, this.#list);
+    this.#summary.addEventListener("click", () => {
+      this.#open = !this.#open;
+      this.#seen = undefined;
+      this.update(this.session);
+    });
+  }
+
+  /** @param {Session} session */
+  update(session) {
+    const { invariants } = session.frame;
+    if (this.#seen === invariants) return;
+    this.#seen = invariants;
+    const names = Object.keys(invariants);
+    const broken = names.filter((name) => invariants[name]);
+    const all = names.length === 1 ? "1 invariant holds" : `${names.length} invariants hold`;
+    say(this.#summary, broken.length ? `✗ ${broken.length} of ${names.length} invariants broken` : names.length ? `✓ ${all}` : "no invariants are watched");
+    put(this.#summary, "aria-expanded", String(this.#open));
+    put(this.element, "data-broken", broken.length ? "true" : null);
+    const shown = this.#open ? [...broken, ...names.filter((name) => !invariants[name])] : broken;
+    show(this.#list, shown.length > 0);
+    keep(this.#list, this.#chips, shown, (name) => this.#make(name), ({ chip }) => chip);
+    for (const [name, { chip, words, go }] of this.#chips) {
+      const reason = invariants[name] ?? "";
+      put(chip, "data-broken", reason ? "true" : null);
+      say(words, reason ? `✗ ${name}: ${reason}` : `✓ ${name}`);
+      show(go, reason !== "");
+    }
+  }
+
+  /** @param {string} name */
+  #make(name) {
+    const words = make("span", {});
+    const go = make("button", { type: "button", class: "rl-button" }, "Go to the step");
+    go.addEventListener("click", () => {
+      const { session } = this;
+      session.pause();
+      session.go(session.tape.brokenSince(session.cursor, name));
+    });
+    return { chip: make("li", { class: "rl-chip" }, words, go), words, go };
+  }
+}
+
+/** The code that leads from the start to this step, line by line. */
+export class Code {
+  /** @type {number[]} the steps whose lines are shown, in order */
+  #lines = [];
+  #list = make("ol", { class: "rl-code-lines" });
+  #copied = make("span", { role: "status", class: "rl-quiet" });
+  element;
+
+  /** @param {Session} session */
+  constructor(session) {
+    const copy = make("button", { type: "button", class: "rl-button" }, icon("copy"), "Copy");
+    copy.addEventListener("click", () => this.#copy(session));
+    this.element = make("details", { class: "rl-code" }, make("summary", {}, "Code so far"), make("div", { class: "rl-code-bar" }, copy, this.#copied), this.#list);
+    this.element.addEventListener("toggle", () => this.update(session));
+  }
+
+  /** @param {Session} session */
+  update(session) {
+    if (!this.element.open) return;
+    const { tape } = session;
+    say(this.#copied, "");
+    const path = tape.path(session.cursor).filter((id) => tape.step(id).code);
+    let same = 0;
+    while (same < path.length && this.#lines[same] === path[same]) same += 1;
+    while (this.#list.children.length > same) this.#list.lastElementChild?.remove();
+    for (const id of path.slice(same)) this.#list.append(make("li", {}, make("code", {}, tape.step(id).code)));
+    this.#lines = path;
+    this.#list.querySelector("[aria-current]")?.removeAttribute("aria-current");
+    this.#list.lastElementChild?.setAttribute("aria-current", "step");
+    this.#list.scrollTop = this.#list.scrollHeight;
+  }
+
+  /** @param {Session} session */
+  async #copy(session) {
+    const { tape } = session;
+    const text = tape.path(session.cursor).map((id) => tape.step(id).code).filter(Boolean).join("\n");
+    try {
+      await navigator.clipboard.writeText(text);
+      say(this.#copied, "Copied.");
+    } catch {
+      const range = document.createRange();
+      range.selectNodeContents(this.#list);
+      getSelection()?.removeAllRanges();
+      getSelection()?.addRange(range);
+      say(this.#copied, "Selected: press Ctrl+C to copy.");
+    }
+  }
+}

@@ -1,0 +1,78 @@
+"""What a cluster holds, as pandas DataFrames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from raft_lab.sim.cluster import Cluster
+from raft_lab.sim.narrator import message_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Tables:
+    """`cluster.tables`: each attribute is a DataFrame of the situation that the cluster is in now."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    @property
+    def servers(self) -> pd.DataFrame:
+        """One row a server: role, term, vote, leader it knows, indexes of its log."""
+        import pandas as pd
+
+        world = self._cluster.world
+        rows = [
+            {
+                "server": s.id,
+                "role": "crashed" if s.id in world.crashed else type(s.role).__name__.lower(),
+                "current_term": s.current_term,
+                "voted_for": s.voted_for or "",
+                "leader_id": s.leader_id or "",
+                "last_log_index": s.log.last_index,
+                "last_log_term": s.log.last_term,
+                "commit_index": s.commit_index,
+                "last_applied": s.last_applied,
+            }
+            for s in world.servers.values()
+        ]
+        return pd.DataFrame(rows).set_index("server")
+
+    @property
+    def logs(self) -> pd.DataFrame:
+        """One row a log entry: where it stands, its term, what it holds, whether its server knows it committed."""
+        import pandas as pd
+
+        rows = [
+            (s.id, index, entry.term, str(entry.value), index <= s.commit_index)
+            for s in self._cluster.world.servers.values()
+            for index, entry in s.log
+        ]
+        return pd.DataFrame(rows, columns=["server", "index", "term", "value", "committed"])
+
+    @property
+    def messages(self) -> pd.DataFrame:
+        """One row a message in flight; times in microseconds."""
+        import pandas as pd
+
+        rows = [
+            (type(f.message).__name__, f.message.src, f.message.dst, f.message.term, message_text(f.message),
+             f.sent_us, f.due_us, f.held)
+            for f in self._cluster.schedule.flights
+        ]  # fmt: skip
+        columns = ["kind", "src", "dst", "term", "text", "sent_us", "due_us", "held"]
+        return pd.DataFrame(rows, columns=columns)
+
+    @property
+    def events(self) -> pd.DataFrame:
+        """One row a step from the beginning to now: when, what, where, and the sentence that tells it."""
+        import pandas as pd
+
+        rows = [
+            (step.id, step.schedule.now_us, step.action.verb if step.action else "start",
+             step.action.actor if step.action else "", step.sentence.text, step.sentence.section)
+            for step in self._cluster.history
+        ]  # fmt: skip
+        columns = ["step", "time_us", "action", "server", "sentence", "section"]
+        return pd.DataFrame(rows, columns=columns).set_index("step")
