@@ -110,13 +110,14 @@ class Report:
     failure: str = ""
 
     def __str__(self) -> str:
-        within = ", ".join(f"{name} {getattr(self.bounds, name)}" for name in sorted(self.hit)) or "everything there is"
+        limits = ", ".join(f"{name} {getattr(self.bounds, name)}" for name in self.bounds.__dataclass_fields__)
+        stopped = f" (stopped by: {', '.join(sorted(self.hit))})" if self.hit else ""
         seen = f"Explored {self.states:,} states and {self.transitions:,} actions, up to {self.depth} deep"
         if self.counterexample is not None:
             return f"{self.counterexample}\n({seen}.)"
         if self.failure:
             return f"{self.failure}\n({seen}.)"
-        return f"{seen}, within {within}: no invariant is broken there."
+        return f"{seen}, within the bounds {limits}{stopped}: no invariant is broken there."
 
     __repr__ = __str__
 

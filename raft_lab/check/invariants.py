@@ -117,7 +117,7 @@ def log_terms(s: State) -> str | None:
 
 @_invariant("Index Order", "server", "Figure 2")
 def index_order(s: State) -> str | None:
-    """LastApplied <= commitIndex <= the last index of the log, and nothing before the snapshot is needed again."""
+    """A server's lastApplied <= commitIndex <= the last index of the log, and nothing before the snapshot is needed again."""
     if not s.log.snapshot.last_included_index <= s.last_applied <= s.commit_index <= s.log.last_index:
         return (
             f"{s.id} has lastApplied {s.last_applied}, commitIndex {s.commit_index} and a log up to {s.log.last_index}."
@@ -129,7 +129,7 @@ def index_order(s: State) -> str | None:
 def state_machine_safety(s: State, ghosts: Ghosts) -> str | None:
     """No two servers ever commit or apply different entries at the same index."""
     committed = ghosts.committed
-    reach = min(s.commit_index, s.log.last_index)
+    reach = min(s.commit_index, s.log.last_index, committed.last_index)
     if reach > s.log.snapshot.last_included_index and not s.log.same_prefix(committed, reach):
         index = next(i for i in range(s.log.first_index, reach + 1) if s.log.entry(i) != committed.entry(i))
         mine, first = s.log.entry(index), committed.entry(index)
@@ -258,7 +258,7 @@ def commit_rule(c: Change) -> str | None:
     if not c.new.is_leader or n <= c.old.commit_index or n > c.new.log.last_index:
         return None
     if c.new.log.term(n) != c.new.current_term:
-        return f"{c.new.id}, leader of term {c.new.current_term}, committed entry {n} of term {c.new.log.term(n)} by counting."
+        return f"{c.new.id}, leading term {c.new.current_term}, committed entry {n} of term {c.new.log.term(n)}."
     holders = [s.id for s in c.after.servers.values() if s.log.last_index >= n and s.log.same_prefix(c.new.log, n)]
     if not c.new.configuration.has_quorum(holders):
         return f"{c.new.id} committed entry {n}, but only {', '.join(holders)} store it."

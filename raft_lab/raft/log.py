@@ -174,6 +174,8 @@ class Log:
         Raises:
             IndexError: one of them does not reach that far.
         """
+        if index <= min(self.snapshot.last_included_index, other.snapshot.last_included_index):
+            return True  # both have committed it
         if self.snapshot != other.snapshot:
             low = max(self.first_index, other.first_index)
             return all(self.entry(i) == other.entry(i) for i in range(low, index + 1))

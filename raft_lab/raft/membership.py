@@ -54,6 +54,10 @@ class Configuration:
         agreed = frozenset(servers)
         return self.quorum_min(lambda server: int(server in agreed)) == 1
 
+    def __repr__(self) -> str:
+        parts = [repr(sorted(part)) for part in (self.voters, self.old, self.learners)]
+        return f"Configuration({', '.join(parts)})"
+
     def __str__(self) -> str:
         def names(servers: frozenset[str]) -> str:
             return "{" + ", ".join(sorted(servers)) + "}"

@@ -11,7 +11,7 @@ To replace a rule, subclass `Server` and override its method.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, ClassVar
 
 from raft_lab.raft.errors import HandlerError
@@ -319,8 +319,31 @@ class Server:
         self._timer_reset = False
         self._answer = None
         for name, initial in (*self.durable.items(), *self.volatile.items()):
-            kept = state.extra.get(name, initial)
-            self.__dict__[name] = type(initial)(kept) if isinstance(initial, (list, set, dict)) else kept
+            kept = state.extra[name] if name in state.extra else freeze(initial)
+            for mutable in (list, set, dict):
+                if isinstance(initial, mutable):
+                    kept = mutable(kept)
+            self.__dict__[name] = kept
+
+    def __init_subclass__(cls) -> None:
+        """Add what base classes declare, and refuse declarations that would hide something.
+
+        Raises:
+            HandlerError: a declared name is taken, or its first value is not a value.
+        """
+        super().__init_subclass__()
+        for kind in ("durable", "volatile"):
+            declared = cls.__dict__.get(kind, {})
+            for name, initial in declared.items():
+                if name in _FIELDS or hasattr(Server, name):
+                    raise HandlerError(
+                        f"{cls.__name__} declares {name!r}, but every server has a {name}: choose another name"
+                    )
+                freeze(initial)
+            inherited: dict[str, Any] = {}
+            for base in reversed(cls.__mro__[1:]):
+                inherited |= base.__dict__.get(kind, {})
+            setattr(cls, kind, {**inherited, **declared})
 
     @classmethod
     def initial(cls, id: str, log: Log, current_term: int = 0, voted_for: str | None = None) -> State:
@@ -357,8 +380,8 @@ class Server:
         Raises:
             HandlerError: a handler raised, or left something behind that is not a value.
         """
-        server = cls(state, now)
         try:
+            server = cls(state, now)
             server._handle(event)
         except HandlerError:
             raise
@@ -432,9 +455,17 @@ class Server:
                     f"{name} on {self.id} sent a message from {message.src!r} to {message.dst!r}; "
                     "a server sends from itself (self.id) to another member"
                 )
+            for part in fields(message):
+                value = getattr(message, part.name)
+                kind = _PART_TYPES.get(str(part.type), tuple)
+                if type(value) is not kind:
+                    what = f"{type(message).__name__} with {part.name}={value!r}"
+                    raise HandlerError(f"{name} sent a {what}; it must be {part.type}")
             freeze(message)
+        freeze(self.role)
 
 
+_PART_TYPES: dict[str, type] = {"str": str, "int": int, "bool": bool}
 _FIELD_TYPES: dict[str, tuple[type, ...]] = {
     "current_term": (int,),
     "voted_for": (str, type(None)),

@@ -10,7 +10,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 from raft_lab.raft import state as events
-from raft_lab.raft.messages import Message
+from raft_lab.raft.messages import MESSAGE_TYPES, Message
+from raft_lab.raft.server import Server
 from raft_lab.raft.state import State
 from raft_lab.sim.world import Behaviour, Transition, World, behaviour_name
 
@@ -49,6 +50,8 @@ class OnMessage(Action):
     message: Message
 
     def refusal(self, world: World) -> str | None:
+        if not isinstance(self.message, MESSAGE_TYPES):
+            return f"{self.message!r} is not a message; cluster.messages lists those in flight"
         if self.message not in world.network:
             return (
                 f"this {type(self.message).__name__} from {self.message.src} to {self.message.dst} is not in flight "
@@ -267,6 +270,8 @@ class Partition(Action):
         return tuple(_Braces(sorted(group)) for group in self.groups)
 
     def refusal(self, world: World) -> str | None:
+        if len(self.groups) < 2 or not all(self.groups):
+            return "a partition has at least two sides, each with a server: cluster.partition({'S1'}) cuts off S1"
         named = [name for group in self.groups for name in sorted(group)]
         for name in named:
             world.server(name)
@@ -314,14 +319,34 @@ class Swap(Action):
         return f"cluster.swap({behaviour_name(self.behaviour)})"
 
     def refusal(self, world: World) -> str | None:
-        return None
+        if isinstance(self.behaviour, type) and issubclass(self.behaviour, Server):
+            return None
+        return f"swap takes a subclass of Server, not {self.behaviour!r}"
 
     def perform(self, world: World, now: int = 0) -> Transition:
         return Transition(replace(world, behaviour=self.behaviour))
 
 
+@dataclass(frozen=True, slots=True)
+class Wait(Action):
+    """The clock moves on by so many microseconds, in which nothing is due."""
+
+    us: int
+    verb: ClassVar[str] = "wait"
+
+    def arguments(self) -> tuple[Any, ...]:
+        return (self.us / 1000,)
+
+    def refusal(self, world: World) -> str | None:
+        return None if isinstance(self.us, int) and self.us > 0 else "the clock only moves forward"
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        return Transition(world)
+
+
 ACTIONS: tuple[type[Action], ...] = (
     Deliver, Drop, Duplicate, Hold, Release, Timeout, Heartbeat, Propose, Crash, Restart, Cut, Mend, Partition, Heal,
+    Wait,
 )  # fmt: skip
 
 

@@ -93,6 +93,8 @@ class Cluster:
         names = _names(servers)
         if not isinstance(seed, int):
             raise ValueError(f"the seed must be a whole number, not {seed!r}")
+        if not isinstance(timing, Timing | None):
+            raise ValueError(f"timing must be a Timing such as Timing(loss=0.1), not {timing!r}")
         world = _first_world(names, server, logs or {})
         self._begin(world, seed, timing or Timing())
         self._origin = _origin(servers, names, seed, timing, server, logs)
@@ -172,6 +174,8 @@ class Cluster:
             UnknownName: it names a server that does not exist.
             HandlerError: a handler failed.
         """
+        if not isinstance(action, Action):
+            raise ActionRefused(f"{action!r} is not an action; cluster.enabled() lists those that are possible now")
         return self._do(action, timed=False)
 
     def timeout(self, server: str) -> Step:
@@ -254,6 +258,8 @@ class Cluster:
 
         For example `cluster.partition({"S1", "S2"}, {"S3", "S4", "S5"})`, or just `cluster.partition({"S1"})`.
         """
+        if not all(isinstance(group, Iterable) for group in groups):
+            raise ActionRefused("a partition takes groups of servers: cluster.partition({'S1', 'S2'}, {'S3'})")
         sides = tuple(frozenset([group] if isinstance(group, str) else group) for group in groups)
         rest = frozenset(self.servers).difference(*sides)
         return self.perform(actions.Partition((*sides, rest) if rest else sides))
@@ -274,10 +280,8 @@ class Cluster:
         Raises:
             ActionRefused: nothing is due, ever.
         """
-        if not isinstance(count, int) or count < 1:
-            raise ActionRefused(f"step takes a whole number above 0, not {count!r}")
         with self._as_one_change():
-            for _ in range(count):
+            for _ in range(_count(count)):
                 due = self.schedule.next(self.world)
                 if due is None:
                     raise ActionRefused(
@@ -289,11 +293,26 @@ class Cluster:
 
     def run(self, ms: float) -> Step:
         """Let everything happen that is due within the next `ms` milliseconds."""
+        if not (isinstance(ms, int | float) and 0 < ms < 1e9):
+            raise ActionRefused(f"run takes a number of milliseconds above 0, not {ms!r}")
         with self._as_one_change():
             end = self.schedule.now_us + round(ms * 1000)
             while (due := self.schedule.next(self.world)) is not None and due[0] <= end:
                 self.step()
-            return self.now
+            return self.wait((end - self.schedule.now_us) / 1000) if self.schedule.now_us < end else self.now
+
+    def wait(self, ms: float) -> Step:
+        """Let the clock move on by `ms` milliseconds in which nothing is due.
+
+        Raises:
+            ActionRefused: something is due earlier.
+        """
+        with self.lock:
+            us = round(ms * 1000)
+            due = self.schedule.next(self.world)
+            if due is not None and due[0] < self.schedule.now_us + us:
+                raise ActionRefused(f"something is due within {ms} ms: let it happen with cluster.run({ms})")
+            return self._do(actions.Wait(us), timed=False, now_us=self.schedule.now_us + us)
 
     def run_until(
         self,
@@ -315,6 +334,8 @@ class Cluster:
         Raises:
             ActionRefused: it did not come about; the steps taken stay on the tape.
         """
+        if isinstance(leader, str):
+            self.world.server(leader)
         wanted = _condition(condition, leader, committed)
         with self._as_one_change():
             for _ in range(max_steps):
@@ -334,7 +355,7 @@ class Cluster:
         """Go back; nothing is deleted. At the beginning it stays there."""
         with self.lock:
             step = self.now
-            for _ in range(count):
+            for _ in range(_count(count)):
                 step = step.parent or step
             return self._enter(step)
 
@@ -342,7 +363,7 @@ class Cluster:
         """Go forward again, along the branch that was visited last."""
         with self.lock:
             step = self.now
-            for _ in range(count):
+            for _ in range(_count(count)):
                 step = self.tape.onward(step) or step
             return self._enter(step)
 
@@ -353,6 +374,8 @@ class Cluster:
             UnknownName: there is no such step.
         """
         with self.lock:
+            if isinstance(step, Step) and step not in self.tape.steps[step.id : step.id + 1]:
+                raise UnknownName(f"{step} is a step of another cluster")
             number = step.id if isinstance(step, Step) else step
             if not isinstance(number, int) or not 0 <= number < len(self.tape):
                 raise UnknownName(f"there is no step {number!r}; the tape holds steps 0 to {len(self.tape) - 1}")
@@ -406,6 +429,8 @@ class Cluster:
                 done = cluster._do(recorded.action, timed=recorded.timed, now_us=recorded.now_us)
                 if done.id != len(steps):
                     raise UnknownName(f"step {len(steps)} repeats step {done.id}")
+                if recorded.now_us < steps[recorded.parent].schedule.now_us:
+                    raise UnknownName(f"time goes back at step {len(steps)}")
                 steps.append(done)
             cluster.goto(loaded.cursor)
         trace.verify(path, cluster.world, loaded)
@@ -520,12 +545,18 @@ def step_code(step: Step) -> str:
     return str(action)
 
 
+def _count(count: int) -> int:
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise ActionRefused(f"the number of steps must be a whole number above 0, not {count!r}")
+    return count
+
+
 def _names(servers: int | Iterable[str]) -> tuple[str, ...]:
     if isinstance(servers, int):
         if isinstance(servers, bool) or not 1 <= servers <= 25:
             raise ValueError(f"a cluster has 1 to 25 servers, not {servers}")
         return tuple(f"S{number}" for number in range(1, servers + 1))
-    names = (servers,) if isinstance(servers, str) else tuple(servers)
+    names = (servers,) if isinstance(servers, str) else tuple(servers) if isinstance(servers, Iterable) else ()
     if not names or len(set(names)) != len(names) or not all(isinstance(name, str) and name for name in names):
         raise ValueError("servers must be a number, or different non-empty names such as ['S1', 'S2', 'S3']")
     return names
@@ -534,6 +565,8 @@ def _names(servers: int | Iterable[str]) -> tuple[str, ...]:
 def _first_world(names: tuple[str, ...], server: type[Server], logs: Mapping[str, Sequence[EntryLike]]) -> World:
     if not (isinstance(server, type) and issubclass(server, Server)):
         raise ValueError(f"server must be a subclass of Server, not {server!r}")
+    if not (isinstance(logs, Mapping) and all(isinstance(log, Sequence) for log in logs.values())):
+        raise ValueError(f"logs must map servers to lists of (term, command) pairs, not {logs!r}")
     if unknown := [name for name in logs if name not in names]:
         raise UnknownName(f"there is no server {unknown[0]!r}; the servers are {', '.join(names)}")
     empty = Log(Snapshot(Configuration(frozenset(names))))
@@ -550,7 +583,7 @@ def _first_world(names: tuple[str, ...], server: type[Server], logs: Mapping[str
 def _entry(entry: EntryLike) -> Entry:
     if isinstance(entry, Entry):
         return entry
-    term, op = entry
+    term, op = entry if isinstance(entry, tuple | list) and len(entry) == 2 else (0, "")
     if not isinstance(term, int) or term < 1 or not isinstance(op, str):
         raise ValueError(f"a log entry is a (term, command) pair such as (1, 'set x 1'), not {entry!r}")
     return Entry(term, Noop() if op == "no-op" else Command(op))

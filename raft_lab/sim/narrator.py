@@ -24,6 +24,7 @@ from raft_lab.sim.actions import (
     Restart,
     Swap,
     Timeout,
+    Wait,
 )
 from raft_lab.sim.world import Transition, World, behaviour_name
 
@@ -105,13 +106,13 @@ def narrate(before: World, action: Action, done: Transition) -> Sentence:
             return Sentence(
                 f"{_short(m)} is lost.{why}",
                 "Messages may be lost, delayed, reordered or repeated; Raft sends again what it needs.",
-                "§2, §5.1",
+                "§2, §5.5",
             )
         case Duplicate(m):
             return Sentence(
                 f"The network makes a second copy of {_short(m)}.",
                 "Raft's messages may arrive twice: each of them does no more the second time.",
-                "§5.1",
+                "§5.5",
             )
         case Hold(m):
             return Sentence(f"{_short(m)} is held back until you release it.", "Messages may take any time.", "§2")
@@ -138,6 +139,8 @@ def narrate(before: World, action: Action, done: Transition) -> Sentence:
             )
         case Heal():
             return Sentence("All links work again.")
+        case Wait(us):
+            return Sentence(f"{us / 1000:.1f} ms pass in which nothing happens.")
         case Swap(behaviour):
             return Sentence(f"From now on every server runs {behaviour_name(behaviour)}.")
     return Sentence(str(action))
@@ -178,6 +181,8 @@ def _timed_out(before: State, after: State) -> Sentence:
             "A candidate that has votes from a majority becomes leader.",
             "§5.2",
         )
+    if not isinstance(after.role, Candidate) or after.current_term == before.current_term:
+        return Sentence(f"{after.id}'s election timer runs out, and it does nothing about it.")
     if isinstance(before.role, Candidate) and isinstance(after.role, Candidate):
         begin = (
             f"{after.id} has not won term {before.current_term} in time and tries again in term {after.current_term}"

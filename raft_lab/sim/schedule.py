@@ -25,6 +25,10 @@ def draw(*key: object) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True, slots=True)
 class Timing:
     """How long things take, in microseconds, and how bad the network is.
@@ -45,14 +49,16 @@ class Timing:
 
     def __post_init__(self) -> None:
         for name in ("election_timeout_us", "latency_us"):
-            low, high = getattr(self, name)
-            if not (isinstance(low, int) and isinstance(high, int) and 0 < low <= high):
+            pair = getattr(self, name)
+            low, high = pair if isinstance(pair, tuple | list) and len(pair) == 2 else (0, 0)
+            if not (_is_int(low) and _is_int(high) and 0 < low <= high):
                 raise ValueError(f"{name} must be two whole numbers of microseconds, 0 < shortest <= longest")
             object.__setattr__(self, name, (low, high))
-        if not (isinstance(self.heartbeat_us, int) and self.heartbeat_us > 0):
+        if not (_is_int(self.heartbeat_us) and self.heartbeat_us > 0):
             raise ValueError("heartbeat_us must be a whole number of microseconds above 0")
         for name in ("loss", "duplication"):
-            if not 0 <= getattr(self, name) < 1:
+            odds = getattr(self, name)
+            if not (isinstance(odds, int | float) and 0 <= odds < 1):
                 raise ValueError(f"{name} is a probability: at least 0 and below 1")
 
 
@@ -122,9 +128,8 @@ class Schedule:
                 due = flight.due_us if held else max(flight.due_us, now_us)
                 draft.flights[draft.flights.index(flight)] = replace(flight, held=held, due_us=due)
         draft.send(done.sent)
-        draft.settle_timers(
-            before, done.world, done.timer_reset, action.server if isinstance(action, Heartbeat) else None
-        )
+        fired = action.server if isinstance(action, Heartbeat | Timeout) else None
+        draft.settle_timers(before, done.world, done.timer_reset, fired)
         return draft.done()
 
     def first_flight(self, message: Message, held: bool | None = None) -> Flight:
@@ -197,15 +202,15 @@ class _Draft:
             self.serials += 1
             self.flights.append(Flight(self.serials, message, now, now + latency, lost=lost, twin=twin))
 
-    def settle_timers(self, before: World, after: World, reset: str | None, beat: str | None) -> None:
+    def settle_timers(self, before: World, after: World, reset: str | None, fired: str | None) -> None:
         """Give a timer to who needs one, and take it from who does not."""
         now = self.schedule.now_us
         for name, state in after.servers.items():
             if name in after.crashed or not (state.is_leader or state.configuration.is_voter(name)):
                 self.timers.pop(name, None)
             elif state.is_leader:
-                if name == beat or name not in self.timers or not before.servers[name].is_leader:
+                if name == fired or name not in self.timers or not before.servers[name].is_leader:
                     self.timers[name] = Timer(now, now + self.schedule.timing.heartbeat_us)
-            elif name == reset or name not in self.timers or before.servers[name].is_leader:
+            elif name in (reset, fired) or name not in self.timers or before.servers[name].is_leader:
                 timeout = self.between(f"election {name}", *self.schedule.timing.election_timeout_us)
                 self.timers[name] = Timer(now, now + timeout)

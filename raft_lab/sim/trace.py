@@ -19,6 +19,7 @@ from typing import Any
 from raft_lab.raft.errors import RaftLabError
 from raft_lab.raft.log import Entry, Log, Snapshot
 from raft_lab.raft.server import Server
+from raft_lab.raft.state import State
 from raft_lab.raft.values import Chain, FrozenMap, extend
 from raft_lab.sim.actions import ACTIONS, Action, Swap
 from raft_lab.sim.errors import TraceError
@@ -72,12 +73,18 @@ def save(path: str | PathLike[str], tape: Tape, cursor: Step, origin: str) -> No
     }
     text = json.dumps({**content, "checksum": _checksum(content)}, indent=1, ensure_ascii=False)
     target = Path(path)
-    handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        raise TraceError(f"{target} cannot be written: {error.strerror} ({target.parent})") from None
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text + "\n")
             file.flush()
             os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(draft).chmod(0o666 & ~mask)
         Path(draft).replace(target)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -118,7 +125,7 @@ def verify(path: str | PathLike[str], world: World, loaded: Trace) -> None:
     """Make sure that doing the recorded actions again has led where it led before."""
     if fingerprint(world) != loaded.outcome:
         raise TraceError(
-            f"{os.fspath(path)} cannot be loaded: its actions now lead elsewhere than when it was saved, "
+            f"{path} cannot be loaded: its actions now lead elsewhere than when it was saved, "
             f"so {behaviour_name(world.behaviour)} has changed since"
         )
 
@@ -138,20 +145,17 @@ def explained(path: str | PathLike[str]) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise TraceError(f"there is no file {os.fspath(path)}") from None
+        raise TraceError(f"there is no file {path}") from None
     except _Wrong as wrong:
-        raise TraceError(f"{os.fspath(path)} cannot be loaded: {wrong}") from None
+        raise TraceError(f"{path} cannot be loaded: {wrong}") from None
     except json.JSONDecodeError as error:
         raise TraceError(
-            f"{os.fspath(path)} cannot be loaded: it is not whole JSON (line {error.lineno}: {error.msg}); "
-            "was it cut short?"
+            f"{path} cannot be loaded: it is not whole JSON (line {error.lineno}: {error.msg}); was it cut short?"
         ) from None
     except RaftLabError as error:
-        raise TraceError(f"{os.fspath(path)} cannot be loaded: its actions cannot be done again: {error}") from error
+        raise TraceError(f"{path} cannot be loaded: its actions cannot be done again: {error}") from error
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, OSError) as error:
-        raise TraceError(
-            f"{os.fspath(path)} cannot be loaded: it is damaged ({type(error).__name__}: {error})"
-        ) from error
+        raise TraceError(f"{path} cannot be loaded: it is damaged ({type(error).__name__}: {error})") from error
 
 
 def _checksum(content: dict[str, Any]) -> str:
@@ -216,6 +220,8 @@ def encode(value: Any) -> Any:
         return [encode(item) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name != "behaviour"}
+        if isinstance(value, State):
+            fields["extra"] = _encode_any(value.extra)
         return {"is": type(value).__name__, **fields}
     raise TraceError(f"a {type(value).__name__} cannot be saved; a run is made of numbers, strings and their like")
 
@@ -255,6 +261,8 @@ def decode(data: Any, hint: Any) -> Any:
         wanted = [f.name for f in dataclasses.fields(hint) if f.name != "behaviour"]
         if set(data) != {"is", *wanted}:
             raise ValueError(f"a {hint.__name__} has the fields {', '.join(wanted)}, found {sorted(data)}"[:300])
+        if hint is State:
+            hints["extra"] = Any
         return hint(**{name: decode(data[name], hints[name]) for name in wanted})
     raise TypeError(f"cannot read a {hint}")
 
@@ -271,9 +279,28 @@ def _choose(data: Any, kinds: Sequence[Any]) -> Any:
     raise TypeError(f"found {data!r} where one of {len(kinds)} other things may stand"[:200])
 
 
+def _encode_any(value: Any) -> Any:
+    """State that a student's class declares: nothing is known of its type, so containers say what they are."""
+    if isinstance(value, FrozenMap):
+        return {"map": sorted(([_encode_any(k), _encode_any(v)] for k, v in value.items()), key=json.dumps)}
+    if isinstance(value, frozenset):
+        return {"set": sorted((_encode_any(item) for item in value), key=json.dumps)}
+    if isinstance(value, tuple):
+        return {"tuple": [_encode_any(item) for item in value]}
+    return encode(value)
+
+
 def _decode_any(data: Any) -> Any:
-    """State that a student's class declares: lists come back as tuples, and steps coerce them again."""
-    return tuple(_decode_any(item) for item in data) if isinstance(data, list) else data
+    match data:
+        case {"map": list(pairs), **rest} if not rest:
+            return FrozenMap({_decode_any(key): _decode_any(item) for key, item in pairs})
+        case {"set": list(items), **rest} if not rest:
+            return frozenset(_decode_any(item) for item in items)
+        case {"tuple": list(items), **rest} if not rest:
+            return tuple(_decode_any(item) for item in items)
+        case None | bool() | int() | float() | str():
+            return data
+    raise TypeError(f"found {data!r} where a value should stand"[:200])
 
 
 def _list(data: Any) -> list[Any]:

@@ -49,8 +49,8 @@ class Ghosts:
     leader_of: FrozenMap[int, str] = field(default_factory=FrozenMap)
     votes: FrozenMap[tuple[str, int], str] = field(default_factory=FrozenMap)
 
-    def observe(self, before: State, after: State) -> Ghosts:
-        """The ghosts after one server has moved from `before` to `after`."""
+    def observe(self, after: State) -> Ghosts:
+        """The ghosts after one server has come to the state `after`."""
         ghosts = self
         term = after.current_term
         if after.voted_for is not None and (after.id, term) not in ghosts.votes:
@@ -58,7 +58,7 @@ class Ghosts:
         if after.is_leader and term not in ghosts.leader_of:
             ghosts = replace(ghosts, leader_of=ghosts.leader_of.with_item(term, after.id))
         reach = min(after.commit_index, after.log.last_index)
-        if after.commit_index > before.commit_index and reach > ghosts.committed.last_index:
+        if reach > ghosts.committed.last_index:
             committed, commit_terms = ghosts.committed, ghosts.commit_terms
             for entry in after.log.after(committed.last_index, reach - committed.last_index):
                 committed = committed.append(entry)
@@ -70,10 +70,14 @@ class Ghosts:
         """The last index up to which everything was committed in terms up to `term`."""
         if self.commit_terms is None:
             return 0
-        length = self.commit_terms.length
-        while length and self.commit_terms.prefix(length).item > term:
-            length -= 1
-        return self.committed.snapshot.last_included_index + length
+        low, high = 0, self.commit_terms.length
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self.commit_terms.prefix(middle).item <= term:
+                low = middle
+            else:
+                high = middle - 1
+        return self.committed.snapshot.last_included_index + low
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,7 @@ class World:
         return replace(
             self,
             servers=self.servers.with_item(after.id, after),
-            ghosts=self.ghosts.observe(self.servers[after.id], after),
+            ghosts=self.ghosts.observe(after),
         )
 
 

@@ -21,7 +21,7 @@ from raft_lab.sim.tape import Step
 from raft_lab.sim.world import behaviour_name
 from raft_lab.view import frames, picture
 
-_STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "static"
 
 
 def bundle(entry: str) -> str:
@@ -32,7 +32,7 @@ def bundle(entry: str) -> str:
         if name in done:
             return
         done[name] = ""
-        source = (_STATIC / name).read_text(encoding="utf-8")
+        source = (STATIC / name).read_text(encoding="utf-8")
         for needed in re.findall(r'^import .* from "\./(.*)";$', source, flags=re.MULTILINE):
             add(needed)
         source = re.sub(r"^import .*;$\n", "", source, flags=re.MULTILINE)
@@ -52,7 +52,7 @@ class Lab(anywidget.AnyWidget):
     """
 
     _esm = bundle("lab.js")
-    _css = _STATIC / "lab.css"
+    _css = STATIC / "lab.css"
 
     tape = traitlets.Any().tag(sync=True, to_json=lambda _, lab: lab._whole_tape())
     options = traitlets.Dict().tag(sync=True)

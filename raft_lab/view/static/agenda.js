@@ -31,7 +31,10 @@ export class Agenda {
     this.perform = perform;
     this.light = light;
     this.command = command;
-    const scroll = make("div", { class: "rl-agenda-scroll" }, this.#wireTitle, this.#empty, this.#wire, make("h4", {}, "Servers"), this.#crew);
+    const scroll = make("div", { class: "rl-agenda-scroll" },
+      make("div", { class: "rl-agenda-part" }, this.#wireTitle, this.#empty, this.#wire),
+      make("div", { class: "rl-agenda-part" }, make("h4", {}, "Servers"), this.#crew),
+    );
     this.element = make("section", { class: "rl-agenda", "aria-label": "What can happen now" }, scroll, this.#reason);
     scroll.addEventListener("keydown", (event) => this.#onKey(event));
     scroll.addEventListener("focusin", (event) => this.#onFocus(event.target));
@@ -53,7 +56,7 @@ export class Agenda {
       if (message) this.#paintMessage(row, id, message, frame);
     }
     for (const [id, row] of this.#servers) {
-      say(row.words, serverWords(frame, id));
+      say(row.head, id);
       this.#offer(row, serverDeeds(frame, id, this.command()), id);
     }
     this.#rove();
@@ -104,8 +107,7 @@ export class Agenda {
     keep(row.buttons, row.kept, verbs, (verb) => {
       const button = make("button", { type: "button", class: isMessage ? "rl-icon-button" : "rl-verb", tabindex: "-1", "data-verb": verb });
       const name = row.deeds.find((deed) => deed.verb === verb)?.name ?? verb;
-      if (isMessage) button.append(icon(verb));
-      if (!isMessage || verb === "deliver") button.append(name);
+      button.append(isMessage && verb !== "deliver" ? icon(verb) : name);
       button.addEventListener("click", () => {
         const deed = row.deeds.find((one) => one.verb === verb);
         if (deed?.reason) this.#explain(deed.name, deed.reason);
@@ -164,11 +166,4 @@ export class Agenda {
     event.preventDefault();
     event.stopPropagation();
   }
-}
-
-/** @param {Frame} frame @param {string} id */
-function serverWords(frame, id) {
-  const server = frame.servers[id];
-  if (!server) return id;
-  return `${id} · ${server.crashed ? "crashed" : server.role}`;
 }

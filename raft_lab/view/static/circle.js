@@ -114,3 +114,42 @@ export function spread(parts, length) {
   }
   return places;
 }
+
+/**
+ * Push apart what still lies on each other (or on a node), a little at a time, so that everything can be hit.
+ * @param {Point[]} points changed in place @param {Point[]} nodes @param {number} reach of a node
+ */
+export function pushApart(points, nodes, reach) {
+  const gap = points.length > 24 ? 22 : 25;
+  for (let round = 0; round < 12; round += 1) {
+    let moved = false;
+    for (const [index, one] of points.entries()) {
+      for (let other = index + 1; other < points.length; other += 1) {
+        const two = points[other];
+        if (two && apart(one, two, gap, 0.5, index + other)) moved = true;
+      }
+      for (const node of nodes) if (apart(one, node, reach, 1, index)) moved = true;
+      one.x = Math.min(RING_WIDTH - 12, Math.max(12, one.x));
+      one.y = Math.min(RING_HEIGHT - 12, Math.max(12, one.y));
+    }
+    if (!moved) return;
+  }
+}
+
+/** Move one point (and with a share below 1 the other one too) until they are this far apart.
+ * @param {Point} one @param {Point} two @param {number} gap @param {number} share @param {number} turn which way, if they coincide */
+function apart(one, two, gap, share, turn) {
+  let dx = one.x - two.x;
+  let dy = one.y - two.y;
+  if (Math.abs(dx) >= gap || Math.abs(dy) >= gap) return false;
+  let distance = Math.hypot(dx, dy);
+  if (distance >= gap) return false;
+  if (distance < 0.1) [dx, dy, distance] = [Math.cos(turn), Math.sin(turn), 1];
+  const push = (gap - Math.min(distance, gap) + 0.1) / distance;
+  one.x += dx * push * share;
+  one.y += dy * push * share;
+  if (share === 1) return true;
+  two.x -= dx * push * (1 - share);
+  two.y -= dy * push * (1 - share);
+  return true;
+}

@@ -1,6 +1,6 @@
 // @ts-check
 import { draw, hueOf, prefersStillness, put, say } from "./dom.js";
-import { CENTRE, chordBetween, pointOn, spread } from "./circle.js";
+import { CENTRE, RING_WIDTH, chordBetween, pointOn, pushApart, spread } from "./circle.js";
 import { messageMark, messageOutline } from "./icons.js";
 
 /** Messages on their way: where each one is, how it got there, and what became of those that are gone. */
@@ -201,6 +201,7 @@ export class Flight {
         if (dot) dot.to = pointOn(chord, place.part, place.lane);
       }
     }
+    pushApart([...this.#dots.values()].map((dot) => dot.to), [...this.#seats.values()], this.#margin + 7);
   }
 
   /** One picture of the flight. @param {number} now */
@@ -222,14 +223,18 @@ export class Flight {
   #placeLabels() {
     /** @type {number[][]} boxes taken: left, top, right, bottom */
     const taken = [...this.#seats.values()].map(({ x, y }) => [x - 44, y - 44, x + 44, y + 44]);
+    for (const { x, y } of this.#seats.values()) {
+      const edge = y < CENTRE.y ? y - this.#margin - 17 : y + this.#margin;
+      taken.push([x - 42, edge, x + 42, edge + 17]);
+    }
     for (const { to } of this.#dots.values()) taken.push([to.x - 10, to.y - 10, to.x + 10, to.y + 10]);
     for (const dot of this.#dots.values()) {
-      const wide = 6.4 * (dot.seen?.label.length ?? 0);
+      const wide = 7 * (dot.seen?.label.length ?? 0);
       const free = LABEL_PLACES.find(([dx, dy, anchor]) => {
         const left = dot.to.x + dx - (anchor === "end" ? wide : anchor === "middle" ? wide / 2 : 0);
         const top = dot.to.y + dy - 10;
         const box = [left, top, left + wide, top + 13];
-        const clear = !taken.some((other) => overlaps(box, other));
+        const clear = left > 0 && left + wide < RING_WIDTH && !taken.some((other) => overlaps(box, other));
         if (clear) taken.push(box);
         return clear;
       });

@@ -178,6 +178,7 @@ class Lab {
     this.leave();
     this.session.detach(this.model);
     this.ring.close();
+    this.ledger.close();
     this.transport.close();
     this.root.remove();
   }

@@ -17,7 +17,7 @@ import { leaderOf, roleWords } from "./nodes.js";
 
 const SLOT_WIDTH = 58;
 const ALL_DRAWN_UP_TO = 200;
-const FEWEST_SLOTS = 6;
+const NAMES_WIDTH = 134;
 
 export class Ledger {
   /** @type {Map<string, Row>} */
@@ -27,7 +27,10 @@ export class Ledger {
   /** @type {Frame | undefined} */
   #frame;
   #columns = 0;
-  #longest = 0;
+  #needed = 1;
+  #room = 6;
+  /** @type {ResizeObserver} */
+  #observer;
   #slots = make("div", { class: "rl-slots" });
   #body = make("div", { role: "rowgroup" });
   #scroll = make("div", { class: "rl-ledger-scroll", role: "table", "aria-label": "Logs of all servers by index", tabindex: "0" });
@@ -39,25 +42,47 @@ export class Ledger {
     this.#scroll.append(make("div", { class: "rl-ledger-head", role: "row" }, corner, this.#slots), this.#body);
     this.#scroll.addEventListener("scroll", () => this.#columns > ALL_DRAWN_UP_TO && this.#paint(), { passive: true });
     this.element = make("section", { class: "rl-ledger", "aria-label": "Ledger" }, this.#scroll);
+    this.#observer = new ResizeObserver(() => this.#fit());
+    this.#observer.observe(this.#scroll);
   }
 
   /** @param {Frame} frame */
   update(frame) {
     if (this.#frame?.servers === frame.servers) return;
+    const before = this.#frame;
     this.#frame = frame;
-    let longest = 0;
-    let columns = FEWEST_SLOTS;
+    let needed = 1;
     for (const server of Object.values(frame.servers)) {
-      longest = Math.max(longest, server.last_index);
-      columns = Math.max(columns, server.last_index + 1);
+      needed = Math.max(needed, server.last_index + 1);
     }
+    this.#needed = needed;
+    this.#columns = Math.max(needed, this.#room);
+    put(this.element, "style", `--rl-columns:${this.#columns}`);
+    this.#reveal(before, frame);
+    this.#paint();
+  }
+
+  /** Scroll to where a log has just changed; at first, to where the leader's ends. @param {Frame | undefined} before @param {Frame} frame */
+  #reveal(before, frame) {
+    let index = 0;
+    for (const [id, server] of Object.entries(frame.servers)) {
+      const old = before?.servers[id];
+      if (old ? old.log !== server.log : id === leaderOf(frame)) index = Math.max(index, server.last_index);
+    }
+    if (!index || this.#columns <= this.#room) return;
+    const left = (index - 2) * SLOT_WIDTH;
+    const right = (index + 1) * SLOT_WIDTH + NAMES_WIDTH - this.#scroll.clientWidth;
+    const { scrollLeft } = this.#scroll;
+    if (scrollLeft > left || scrollLeft < right) this.#scroll.scrollLeft = Math.max(0, scrollLeft > left ? left : right);
+  }
+
+  /** As many columns as there is room for, even if the logs are short. */
+  #fit() {
+    this.#room = Math.max(1, Math.floor((this.#scroll.clientWidth - NAMES_WIDTH) / SLOT_WIDTH));
+    const columns = Math.max(this.#needed, this.#room);
+    if (columns === this.#columns) return;
     this.#columns = columns;
     put(this.element, "style", `--rl-columns:${columns}`);
-    if (longest > this.#longest) {
-      const { scrollLeft, clientWidth, scrollWidth } = this.#scroll;
-      if (scrollWidth > clientWidth || longest * SLOT_WIDTH > 300) this.#scroll.scrollLeft = scrollLeft + (longest - this.#longest) * SLOT_WIDTH;
-    }
-    this.#longest = longest;
     this.#paint();
   }
 
@@ -149,7 +174,7 @@ export class Ledger {
   }
 
   close() {
-    this.#rows.clear();
+    this.#observer.disconnect();
   }
 }
 

@@ -92,12 +92,12 @@ export class Nodes {
     const above = y < 232;
     const node = {
       shape: draw("path", { class: "rl-shape" }),
-      crown: draw("path", { d: CROWN, class: "rl-crown", transform: `translate(0 ${-r * 0.56}) scale(0.95)` }),
+      crown: draw("path", { d: CROWN, class: "rl-crown", transform: `translate(0 ${-r * 0.57}) scale(${r / 38})` }),
       cross: draw("path", { d: `M${-r * 0.6} ${-r * 0.6} ${r * 0.6} ${r * 0.6}M${r * 0.6} ${-r * 0.6} ${-r * 0.6} ${r * 0.6}`, class: "rl-cross" }),
-      name: draw("text", { class: "rl-node-name" }),
+      name: draw("text", { class: "rl-node-name", "font-size": r / 2 }),
       term: draw("text", { class: "rl-node-term" }),
-      role: draw("text", { class: "rl-node-role", x: lean, y: above ? -r - 18 : r + 27 }),
-      votes: draw("text", { class: "rl-node-votes", x: lean, y: above ? -r - 33 : r + 42 }),
+      role: draw("text", { class: "rl-node-role", x: lean, y: above ? -r - 17 : r + 26 }),
+      votes: draw("text", { class: "rl-node-votes", x: lean, y: above ? -r - 32 : r + 41 }),
       arc: draw("path", { class: "rl-timer" }),
       pulse: draw("circle", { r: r + 2, class: "rl-pulse" }),
       ballots: draw("g", { class: "rl-ballots" }),
@@ -106,7 +106,7 @@ export class Nodes {
     const group = draw(
       "g",
       { class: "rl-node", "data-server": id, tabindex: 0, role: "button", "aria-haspopup": "menu", transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` },
-      node.title, draw("circle", { r: r + 14, class: "rl-focus" }), node.pulse, node.arc, node.shape, node.cross, node.crown,
+      node.title, draw("circle", { r: r + 14, class: "rl-focus" }), draw("circle", { r: r + 9, class: "rl-dial" }), node.pulse, node.arc, node.shape, node.cross, node.crown,
       node.name, node.term, node.ballots, node.role, node.votes,
     );
     say(node.name, id);
@@ -149,9 +149,9 @@ export class Nodes {
     show(node.crown, server.role === "leader" && !server.crashed);
     show(node.cross, server.crashed);
     say(node.term, `term ${server.term}`);
-    const low = server.role === "leader" && !server.crashed ? 4 : 0;
+    const low = server.role === "leader" && !server.crashed ? 5 : 0;
     put(node.name, "y", low);
-    put(node.term, "y", low + 15);
+    put(node.term, "y", low + 14);
     say(node.votes, votes);
     put(node.arc, "data-kind", server.timer.kind || null);
     this.#ballots(node, id, server, candidate);

@@ -1,5 +1,5 @@
 // @ts-check
-import { draw, prefersStillness } from "./dom.js";
+import { draw, prefersStillness, put } from "./dom.js";
 import { RING_HEIGHT, RING_WIDTH } from "./circle.js";
 import { Links } from "./links.js";
 import { Nodes } from "./nodes.js";
@@ -31,11 +31,19 @@ export class Ring {
   /** @param {Frame} frame @param {Step | null} step the step that led here from the frame on show, if one did */
   update(frame, step) {
     this.#frame = frame;
-    if (this.nodes.seat(frame)) this.flight.seat(this.nodes.seats, this.nodes.sizes.node + 16);
+    if (this.nodes.seat(frame)) this.#settle();
     this.links.update(frame, this.nodes.seats, this.nodes.sizes.circle);
     this.nodes.update(frame);
     const lasts = this.flight.update(frame, step);
     if (step?.verb === "deliver" && step.actor && !prefersStillness()) this.nodes.pulse(step.actor, lasts * 0.7);
+  }
+
+  /** The seating has changed: messages take other ways, and the picture ends below the lowest server. */
+  #settle() {
+    const { seats, sizes } = this.nodes;
+    this.flight.seat(seats, sizes.node + 16);
+    const lowest = Math.max(...[...seats.values()].map(({ y }) => y));
+    put(this.element, "viewBox", `0 0 ${RING_WIDTH} ${Math.min(RING_HEIGHT, Math.ceil(lowest + sizes.node + 52))}`);
   }
 
   /** While time flows. @param {number} clock */

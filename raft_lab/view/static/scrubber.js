@@ -21,7 +21,7 @@ export class Scrubber {
   #forks = draw("path", { class: "rl-track-forks" });
   /** @type {Record<string, SVGPathElement>} */
   #marks = {};
-  #head = draw("path", { class: "rl-track-head", d: "M0 -1V34M-4.5 -1h9l-4.5 6z" });
+  #head = draw("path", { class: "rl-track-head", d: "M0 1V35M-4.5 35h9l-4.5 -6z" });
   #tip = make("div", { class: "rl-track-tip", "aria-hidden": "true", hidden: "" });
   #track;
   #observer;

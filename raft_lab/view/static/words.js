@@ -14,13 +14,13 @@ export class Sentence {
   #sentence = make("p", { class: "rl-sentence" });
   #rule = make("p", { class: "rl-rule" });
   #code = make("code", { class: "rl-line" });
-  #live = make("div", { "aria-live": "polite", "aria-atomic": "true" }, this.#sentence, this.#rule);
+  #live = make("div", { class: "rl-live", "aria-live": "polite", "aria-atomic": "true" }, this.#sentence, make("div", { class: "rl-beneath" }, this.#rule, this.#code));
   #alert = make("div", { class: "rl-alert", role: "alert" });
   #quiet = make("p", { class: "rl-silent", role: "status" });
 
   constructor() {
     const head = make("div", { class: "rl-head" }, this.#title, this.#modified, this.#when);
-    this.element = make("header", { class: "rl-words" }, head, this.#live, this.#code, this.#alert, this.#quiet);
+    this.element = make("header", { class: "rl-words" }, head, this.#live, this.#alert, this.#quiet);
   }
 
   /** @param {Session} session */

@@ -1,0 +1,112 @@
+"""The console command `raft-lab`: it puts the lessons on the table and opens JupyterLab there."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from raft_lab import __version__
+
+_PACKAGE = Path(__file__).resolve().parent
+_NOT_LESSONS = {"__pycache__", ".ipynb_checkpoints"}
+
+
+class _Trouble(Exception):
+    """What the person at the terminal should know, in one line."""
+
+
+def checkout_lessons() -> Path | None:
+    """The lessons folder beside the package, when this is a checkout of the repository."""
+    root = _PACKAGE.parent
+    return root / "lessons" if (root / "lessons").is_dir() and (root / "pyproject.toml").is_file() else None
+
+
+def copy_lessons(source: Path, dest: Path) -> list[Path]:
+    """Copy the lessons to `dest`, and answer with the files that were there already and are kept as they are."""
+    kept = []
+    for file in sorted(source.rglob("*")):
+        inside = file.relative_to(source)
+        if not file.is_file() or _NOT_LESSONS.intersection(inside.parts):
+            continue
+        target = dest / inside
+        if target.exists():
+            kept.append(inside)
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+    return kept
+
+
+def jupyterlab_command(folder: Path, options: argparse.Namespace, more: Sequence[str]) -> list[str]:
+    """The command line that opens JupyterLab, run by this same Python, on `folder`."""
+    command = [sys.executable, "-m", "jupyterlab", str(folder)]
+    if options.no_browser:
+        command.append("--no-browser")
+    if options.port is not None:
+        command.append(f"--port={options.port}")
+    if hasattr(os, "geteuid") and os.geteuid() == 0 and "--allow-root" not in more:
+        _say("You are root, as in many containers, so JupyterLab is started with --allow-root.")
+        command.append("--allow-root")
+    return [*command, *more]
+
+
+def _lessons_at(dest: Path | None) -> Path:
+    """Where the lessons are, or are now."""
+    checkout = checkout_lessons()
+    if checkout and dest is None:
+        return checkout
+    source, dest = checkout or _PACKAGE / "_lessons", dest or Path("lessons")
+    if not source.is_dir():
+        raise _Trouble("this installation holds no lessons; install raft_lab again")
+    if dest.exists() and not dest.is_dir():
+        raise _Trouble(f"{dest} is a file; name a folder for the lessons")
+    kept = copy_lessons(source, dest)
+    _say(f"The lessons are in {dest.resolve()}.")
+    if kept:
+        _say(f"Kept as they were: {', '.join(map(str, kept))}.")
+    return dest
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _become(command: list[str]) -> int:
+    """Turn into JupyterLab, so that Ctrl-C and signals are its own; where that is not possible, wait for it."""
+    if os.name == "posix":
+        os.execv(command[0], command)  # noqa: S606  our own interpreter
+    return subprocess.call(command)  # noqa: S603  our own interpreter
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="raft-lab", description="Learn Raft by holding it in your hands.")
+    parser.add_argument("--version", action="version", version=f"raft-lab {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    lessons = commands.add_parser(
+        "lessons", help="open the lessons in JupyterLab", epilog="What follows -- is handed to JupyterLab as it is."
+    )
+    lessons.add_argument("dest", nargs="?", type=Path, metavar="DEST", help="copy them here first (default: ./lessons)")
+    lessons.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
+    lessons.add_argument("--port", type=int, metavar="N", help="the port that JupyterLab listens on")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; answers with its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    end = words.index("--") if "--" in words else len(words)
+    options = _parser().parse_args(words[:end])
+    try:
+        if find_spec("jupyterlab") is None:
+            raise _Trouble("JupyterLab is not installed here; get it with: python -m pip install jupyterlab")
+        return _become(jupyterlab_command(_lessons_at(options.dest), options, words[end + 1 :]))
+    except (_Trouble, OSError) as error:
+        sys.stderr.write(f"raft-lab: {error}\n")
+        return 1
