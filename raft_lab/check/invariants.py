@@ -117,7 +117,7 @@ def log_terms(s: State) -> str | None:
 
 @_invariant("Index Order", "server", "Figure 2")
 def index_order(s: State) -> str | None:
-    """A server's lastApplied <= commitIndex <= the last index of the log, and nothing before the snapshot is needed again."""
+    """A server's lastApplied <= commitIndex <= last index of the log."""
     if not s.log.snapshot.last_included_index <= s.last_applied <= s.commit_index <= s.log.last_index:
         return (
             f"{s.id} has lastApplied {s.last_applied}, commitIndex {s.commit_index} and a log up to {s.log.last_index}."

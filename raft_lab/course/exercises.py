@@ -49,6 +49,7 @@ class Verdict:
         difference: the smallest situation in which it differs from the rule, if any.
         counterexample: the shortest run in which it breaks a property, if any.
         looked: how far the check has looked.
+        points: what it is worth to a course.
     """
 
     passed: bool
@@ -56,6 +57,7 @@ class Verdict:
     difference: Difference | None = None
     counterexample: Counterexample | None = None
     looked: str = ""
+    points: float = 0.0
 
     def __str__(self) -> str:
         parts = [("✓ " if self.passed else "✗ ") + self.summary]
@@ -100,6 +102,7 @@ class Exercise:
         missing: names of the methods to write; the first is the one asked for.
         differences: finds the smallest difference between a class and the rule, or None.
         stages: situations from which to explore, with the bounds to set.
+        points: what a right answer is worth to a course.
     """
 
     def __init__(
@@ -107,10 +110,12 @@ class Exercise:
         missing: tuple[str, ...],
         differences: Callable[[type[Server]], Difference | None],
         stages: tuple[tuple[Callable[[type[Server]], Cluster], Bounds], ...],
+        points: float = 5.0,
     ) -> None:
         self.missing = missing
         self.differences = differences
         self.stages = stages
+        self.points = points
         self.base = _without(missing)
 
     def check(self, answer: type[Server]) -> Verdict:
@@ -138,6 +143,7 @@ class Exercise:
             f"Your {self.missing[0]} does what Figure 2 says.",
             looked="Compared with the rule in every small situation, and explored from "
             f"{len(self.stages)} starting points within bounds. That is evidence, not proof.",
+            points=self.points,
         )
 
     def _refusal(self, answer: Any) -> str:

@@ -118,7 +118,8 @@ _QUESTIONS: dict[str, tuple[str, list[tuple[str, bool, str]]]] = {
         ],
     ),
     "01-up-to-date": (
-        "A candidate's log ends with entry 5 of term 1. The voter's ends with entry 2 of term 2. Which is more up-to-date?",
+        "A candidate's log ends with entry 5 of term 1. The voter's ends with entry 2 of term 2. "
+        "Which is more up-to-date?",
         [
             (
                 "The candidate's: it is longer",

@@ -12,7 +12,7 @@ import { messageMark, messageOutline } from "./icons.js";
 /** @typedef {import("./circle.js").Chord} Chord */
 /**
  * @typedef {object} Dot
- * @property {string} id @property {SVGGElement} group @property {SVGTextElement} label @property {Message | undefined} seen
+ * @property {string} id @property {SVGGElement} group @property {SVGTextElement} label @property {SVGRectElement} reach @property {Message | undefined} seen
  * @property {Point} at @property {Point} from @property {Point} to @property {number} fade 0 none, 1 fades, 2 bursts
  * @property {Chord} chord @property {string} way
  */
@@ -115,10 +115,11 @@ export class Flight {
   /** @param {string} id @returns {Dot} */
   #make(id) {
     const label = draw("text", { class: "rl-message-label" });
+    const reach = draw("rect", { class: "rl-reach" });
     const group = draw(
       "g",
       { class: "rl-message", "data-message": id, tabindex: -1, role: "button", "aria-haspopup": "menu" },
-      draw("title"), draw("circle", { r: 13, class: "rl-hit" }), draw("path", { class: "rl-outline" }),
+      draw("title"), reach, draw("circle", { r: 13, class: "rl-hit" }), draw("path", { class: "rl-outline" }),
       draw("path", { class: "rl-message-mark" }), draw("path", { class: "rl-held", d: "M-2.5 -4V4M2.5 -4V4" }), label,
     );
     group.addEventListener("click", () => this.pick(id, group));
@@ -129,13 +130,13 @@ export class Flight {
       this.pick(id, group);
     });
     const nowhere = { x: 0, y: 0 };
-    return { id, group, label, seen: undefined, at: nowhere, from: nowhere, to: nowhere, fade: 0, chord: this.#chord("", ""), way: "" };
+    return { id, group, label, reach, seen: undefined, at: nowhere, from: nowhere, to: nowhere, fade: 0, chord: this.#chord("", ""), way: "" };
   }
 
   /** @param {Dot} dot @param {Message} message */
   #paint(dot, message) {
     dot.seen = message;
-    const [title, , outline, mark] = /** @type {Element[]} */ ([...dot.group.children]);
+    const [title, , , outline, mark] = /** @type {Element[]} */ ([...dot.group.children]);
     const words = `${message.src} → ${message.dst}: ${message.text}${message.held ? " (held)" : ""}`;
     if (title) say(title, words);
     put(dot.group, "aria-label", words);
@@ -239,6 +240,11 @@ export class Flight {
         return clear;
       });
       const [dx, dy, anchor] = free ?? LABEL_PLACES[3];
+      const left = anchor === "end" ? dx - wide : anchor === "middle" ? -wide / 2 : 0;
+      put(dot.reach, "x", left);
+      put(dot.reach, "y", dy - 10);
+      put(dot.reach, "width", free ? wide + Math.abs(dx) : 0);
+      put(dot.reach, "height", 13);
       put(dot.label, "x", dx);
       put(dot.label, "y", dy);
       put(dot.label, "text-anchor", anchor);
