@@ -15,7 +15,6 @@ from raft_lab.raft.messages import AppendEntries, AppendEntriesReply, Message, R
 from raft_lab.raft.state import Candidate, Leader, State
 from raft_lab.sim import actions
 from raft_lab.sim.cluster import step_code
-from raft_lab.sim.narrator import message_text
 from raft_lab.sim.schedule import Flight, Schedule
 from raft_lab.sim.tape import Step
 from raft_lab.sim.world import World
@@ -216,7 +215,7 @@ def _message(flight: Flight, world: World) -> Json:
         "ok": m.vote_granted if isinstance(m, RequestVoteReply) else getattr(m, "success", True),
         "heartbeat": isinstance(m, AppendEntries) and not m.entries,
         "label": _label(m),
-        "text": message_text(m),
+        "text": _row(m),
         "fields": {name: _printed(getattr(m, name)) for name in shown},
         "sent_us": flight.sent_us,
         "due_us": flight.due_us,
@@ -242,6 +241,20 @@ def _label(m: Message) -> str:
             return "beat" if not m.entries else f"append {first}" if first == last else f"append {first}–{last}"
         case AppendEntriesReply():
             return f"ok {m.match_index}" if m.success else "no"
+
+
+def _row(m: Message) -> str:
+    """What stands beside `S1 → S2` in a list of messages."""
+    match m:
+        case RequestVote():
+            log = f"log ends with {m.last_log_index} of term {m.last_log_term}" if m.last_log_index else "empty log"
+            return f"vote? term {m.term}, {log}"
+        case RequestVoteReply():
+            return f"{'yes' if m.vote_granted else 'no'}, term {m.term}"
+        case AppendEntries():
+            return f"{_label(m) if m.entries else 'heartbeat'}, term {m.term}, committed {m.leader_commit}"
+        case AppendEntriesReply():
+            return f"matches up to {m.match_index}, term {m.term}" if m.success else f"refused, term {m.term}"
 
 
 def _printed(value: Any) -> str:

@@ -29,6 +29,8 @@ export class Ledger {
   #columns = 0;
   #needed = 1;
   #room = 6;
+  #width = 600;
+  #left = 0;
   /** @type {ResizeObserver} */
   #observer;
   #slots = make("div", { class: "rl-slots" });
@@ -40,9 +42,12 @@ export class Ledger {
     this.light = light;
     const corner = make("div", { class: "rl-ledger-name rl-ledger-corner", role: "columnheader" }, "log index");
     this.#scroll.append(make("div", { class: "rl-ledger-head", role: "row" }, corner, this.#slots), this.#body);
-    this.#scroll.addEventListener("scroll", () => this.#columns > ALL_DRAWN_UP_TO && this.#paint(), { passive: true });
+    this.#scroll.addEventListener("scroll", () => {
+      this.#left = this.#scroll.scrollLeft;
+      if (this.#columns > ALL_DRAWN_UP_TO) this.#paint();
+    }, { passive: true });
     this.element = make("section", { class: "rl-ledger", "aria-label": "Ledger" }, this.#scroll);
-    this.#observer = new ResizeObserver(() => this.#fit());
+    this.#observer = new ResizeObserver(([entry]) => this.#fit(entry?.contentRect.width ?? 0));
     this.#observer.observe(this.#scroll);
   }
 
@@ -71,16 +76,18 @@ export class Ledger {
     }
     if (!index || this.#columns <= this.#room) return;
     const left = (index - 2) * SLOT_WIDTH;
-    const right = (index + 1) * SLOT_WIDTH + NAMES_WIDTH - this.#scroll.clientWidth;
-    const { scrollLeft } = this.#scroll;
-    if (scrollLeft > left || scrollLeft < right) this.#scroll.scrollLeft = Math.max(0, scrollLeft > left ? left : right);
+    const right = (index + 1) * SLOT_WIDTH + NAMES_WIDTH - this.#width;
+    if (this.#left <= left && this.#left >= right) return;
+    this.#left = Math.max(0, this.#left > left ? left : right);
+    this.#scroll.scrollLeft = this.#left;
   }
 
-  /** As many columns as there is room for, even if the logs are short. */
-  #fit() {
-    this.#room = Math.max(1, Math.floor((this.#scroll.clientWidth - NAMES_WIDTH) / SLOT_WIDTH));
+  /** As many columns as there is room for, even if the logs are short. @param {number} width */
+  #fit(width) {
+    this.#width = width || this.#width;
+    this.#room = Math.max(1, Math.floor((this.#width - NAMES_WIDTH) / SLOT_WIDTH));
     const columns = Math.max(this.#needed, this.#room);
-    if (columns === this.#columns) return;
+    if (columns === this.#columns || !this.#frame) return;
     this.#columns = columns;
     put(this.element, "style", `--rl-columns:${columns}`);
     this.#paint();
@@ -89,8 +96,8 @@ export class Ledger {
   /** The range of indices that must be drawn. @returns {[number, number]} */
   #range() {
     if (this.#columns <= ALL_DRAWN_UP_TO) return [1, this.#columns];
-    const first = Math.floor(this.#scroll.scrollLeft / SLOT_WIDTH);
-    const count = Math.ceil((this.#scroll.clientWidth || 600) / SLOT_WIDTH);
+    const first = Math.floor(this.#left / SLOT_WIDTH);
+    const count = Math.ceil(this.#width / SLOT_WIDTH);
     return [Math.max(1, first - 8), Math.min(this.#columns, first + count + 8)];
   }
 

@@ -41,7 +41,10 @@ export class Scrubber {
     });
     this.element.addEventListener("pointermove", (event) => this.#hover(event));
     this.element.addEventListener("pointerleave", () => show(this.#tip, false));
-    this.#observer = new ResizeObserver(() => this.update());
+    this.#observer = new ResizeObserver(([entry]) => {
+      this.#width = entry?.contentRect.width || this.#width;
+      this.update();
+    });
     this.#observer.observe(this.element);
   }
 
@@ -50,13 +53,12 @@ export class Scrubber {
   }
 
   update() {
+    if (!this.session.ready) return;
     const { tape, cursor, step, frame } = this.session;
-    const width = this.element.clientWidth || this.#width;
     const last = tape.branch.length - 1;
-    const look = `${width} ${last} ${tape.branch[last]} ${tape.size}`;
+    const look = `${this.#width} ${last} ${tape.branch[last]} ${tape.size}`;
     if (look !== this.#painted) {
       this.#painted = look;
-      this.#width = width;
       this.#paint();
     }
     const depth = tape.depth(cursor);

@@ -269,9 +269,10 @@ export class Session {
     this.#next();
   }
 
-  /** @param {{steps: Step[], cursor: number, reply_to: number}} content @param {string} what was asked, if we asked */
+  /** @param {{steps: Step[], cursor: number, reply_to: number, modified?: string}} content @param {string} what was asked, if we asked */
   #learn(content, what) {
     const known = this.tape.size;
+    this.modified = content.modified ?? this.modified;
     if (!this.tape.add(content.steps)) {
       this.#hello();
       return;
