@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import marshal
 import random
 from typing import Any
 
@@ -19,6 +20,11 @@ def patch_between(old: Any, new: Any) -> Any:
     return patch
 
 
+def copied(value: Any) -> Any:
+    """A deep copy of plain data, quickly."""
+    return marshal.loads(marshal.dumps(value))
+
+
 class Toy:
     """A toy cluster that writes a tape of what is done to it."""
 
@@ -27,22 +33,50 @@ class Toy:
         self.random = random.Random(seed)
         self.steps: list[Json] = []
         self.frames: list[Json] = []
+        self.depths: list[int] = []
         self.cursor = -1
         self.sent = 0
-        invariants = ["Election Safety", "Leader Append-Only", "Log Matching", "Leader Completeness", "State Machine Safety"]
+        invariants = [
+            "Election Safety",
+            "Leader Append-Only",
+            "Log Matching",
+            "Leader Completeness",
+            "State Machine Safety",
+        ]
         self.frame: Json = {
-            "time_us": 0, "servers": {}, "messages": {}, "cuts": {}, "next": "",
+            "time_us": 0,
+            "servers": {},
+            "messages": {},
+            "cuts": {},
+            "next": "",
             "quorum": {"voters": self.ids, "old": [], "learners": []},
             "invariants": dict.fromkeys([*invariants, *(f"Rule {n} of Figure 2" for n in range(1, 11))], ""),
         }
         for server in self.ids:
             self.frame["servers"][server] = {
-                "role": "follower", "crashed": False, "term": 0, "voted_for": "", "leader_id": "", "votes": {}, "log": {},
-                "first_index": 1, "last_index": 0, "commit_index": 0, "last_applied": 0, "progress": {}, "timer": {}, "can": {},
+                "role": "follower",
+                "crashed": False,
+                "term": 0,
+                "voted_for": "",
+                "leader_id": "",
+                "votes": {},
+                "log": {},
+                "first_index": 1,
+                "last_index": 0,
+                "commit_index": 0,
+                "last_applied": 0,
+                "progress": {},
+                "timer": {},
+                "can": {},
             }
             self.wind(server)
-        self.record("start", "", "", f"Five servers wake up as followers of nobody; each waits for a leader, and none comes.",
-                    code=f"cluster = Cluster({size}, seed={seed})")
+        self.record(
+            "start",
+            "",
+            "",
+            "The servers wake up as followers of nobody; each waits for a leader, and none comes.",
+            code=f"cluster = Cluster({size}, seed={seed})",
+        )
 
     # what a server does
 
@@ -56,21 +90,55 @@ class Toy:
         self.sent += 1
         now = self.frame["time_us"]
         self.frame["messages"][f"m{self.sent}"] = {
-            "kind": kind, "src": src, "dst": dst, "term": self.frame["servers"][src]["term"], "reply": kind.endswith("Reply"),
-            "ok": True, "heartbeat": False, "label": label, "text": text, "fields": {"last_log_index": "1", "last_log_term": "1"},
-            "sent_us": now, "due_us": now + self.random.randint(8_000, 16_000), "held": False, "can": {}, **more,
+            "kind": kind,
+            "src": src,
+            "dst": dst,
+            "term": self.frame["servers"][src]["term"],
+            "reply": kind.endswith("Reply"),
+            "ok": True,
+            "heartbeat": False,
+            "label": label,
+            "text": text,
+            "fields": {"last_log_index": "1", "last_log_term": "1"},
+            "sent_us": now,
+            "due_us": now + self.random.randint(8_000, 16_000),
+            "held": False,
+            "can": {},
+            **more,
         }
 
     def timeout(self, server: str) -> int:
         me = self.frame["servers"][server]
-        me |= {"role": "candidate", "term": me["term"] + 1, "voted_for": server, "leader_id": "", "votes": {server: True}, "progress": {}}
+        me |= {
+            "role": "candidate",
+            "term": me["term"] + 1,
+            "voted_for": server,
+            "leader_id": "",
+            "votes": {server: True},
+            "progress": {},
+        }
         self.wind(server)
         for peer in self.peers(server):
-            self.send("RequestVote", server, peer, "vote?", f"RequestVote, term {me['term']}: last log entry is index {me['last_index']}")
-        sentence = (f"{server}'s election timer ran out, so it starts an election for term {me['term']}: "
-                    "it votes for itself and asks everyone else.")
-        return self.record("timeout", server, "", sentence, ["election", "term"], code=f"cluster.timeout('{server}')",
-                           rule="If election timeout elapses without receiving AppendEntries or granting a vote: convert to candidate")
+            self.send(
+                "RequestVote",
+                server,
+                peer,
+                "vote?",
+                f"RequestVote, term {me['term']}: last log entry is index {me['last_index']}",
+            )
+        sentence = (
+            f"{server}'s election timer ran out, so it starts an election for term {me['term']}: "
+            "it votes for itself and asks everyone else."
+        )
+        return self.record(
+            "timeout",
+            server,
+            "",
+            sentence,
+            ["election", "term"],
+            code=f"cluster.timeout('{server}')",
+            rule="If election timeout elapses without receiving AppendEntries or granting a vote: convert to candidate",
+        )
 
     def peers(self, server: str) -> list[str]:
         return [peer for peer in self.ids if peer != server]
@@ -80,8 +148,15 @@ class Toy:
         index = me["progress"][follower]["next_index"]
         news = 0 if beat else max(0, me["last_index"] - index + 1)
         label = f"append {index}" if news else "beat"
-        self.send("AppendEntries", leader, follower, label, f"AppendEntries, term {me['term']}: {news} entries from index {index}",
-                  heartbeat=not news, fields={"prev_log_index": str(index - 1), "entries": str(news), "leader_commit": str(me["commit_index"])})
+        self.send(
+            "AppendEntries",
+            leader,
+            follower,
+            label,
+            f"AppendEntries, term {me['term']}: {news} entries from index {index}",
+            heartbeat=not news,
+            fields={"prev_log_index": str(index - 1), "entries": str(news), "leader_commit": str(me["commit_index"])},
+        )
 
     def add_entry(self, leader: str, text: str, kind: str) -> None:
         me = self.frame["servers"][leader]
@@ -99,21 +174,39 @@ class Toy:
             self.wind(here)
         match message["kind"]:
             case "RequestVote":
-                grant = message["term"] == me["term"] and me["voted_for"] in ("", there) and sender["last_index"] >= me["last_index"]
+                grant = (
+                    message["term"] == me["term"]
+                    and me["voted_for"] in ("", there)
+                    and sender["last_index"] >= me["last_index"]
+                )
                 if grant:
                     me["voted_for"] = there
                     self.wind(here)
-                said = (f"{here} grants {there} its vote for term {me['term']}." if grant
-                        else f"{here} refuses {there} its vote: it has voted for {me['voted_for'] or 'nobody'} in term {me['term']}.")
-                self.send("RequestVoteReply", here, there, "yes" if grant else "no", f"vote {'granted' if grant else 'refused'}", ok=grant)
+                said = (
+                    f"{here} grants {there} its vote for term {me['term']}."
+                    if grant
+                    else f"{here} refuses {there} its vote: it has voted for {me['voted_for'] or 'nobody'}."
+                )
+                self.send(
+                    "RequestVoteReply",
+                    here,
+                    there,
+                    "yes" if grant else "no",
+                    f"vote {'granted' if grant else 'refused'}",
+                    ok=grant,
+                )
             case "RequestVoteReply" if message["ok"] and me["role"] == "candidate" and message["term"] == me["term"]:
                 me["votes"][there] = True
                 said = f"{here} has {len(me['votes'])} votes of {len(self.ids)} for term {me['term']}."
                 if len(me["votes"]) > len(self.ids) // 2:
                     marks.append("leader")
-                    said = f"{here} has votes from a majority, so it leads term {me['term']}; it tells everyone at once."
+                    said = (
+                        f"{here} has votes from a majority, so it leads term {me['term']}; it tells everyone at once."
+                    )
                     me |= {"role": "leader", "leader_id": here, "votes": {}}
-                    me["progress"] = {p: {"next_index": me["last_index"] + 1, "match_index": 0} for p in self.peers(here)}
+                    me["progress"] = {
+                        p: {"next_index": me["last_index"] + 1, "match_index": 0} for p in self.peers(here)
+                    }
                     self.wind(here)
                     self.add_entry(here, "no-op", "no-op")
                     for peer in self.peers(here):
@@ -131,10 +224,21 @@ class Toy:
                         me["last_index"] = prev + count
                         me["log"] = {k: v for k, v in me["log"].items() if int(k) <= me["last_index"]}
                     self.commit(here, min(int(message["fields"]["leader_commit"]), me["last_index"]), marks)
-                    said = f"{here} appends {count} entries after index {prev}." if count else f"{here} hears that {there} still leads."
+                    said = (
+                        f"{here} appends {count} entries after index {prev}."
+                        if count
+                        else f"{here} hears that {there} still leads."
+                    )
                 match = prev + count if ok else 0
-                self.send("AppendEntriesReply", here, there, f"ok {match}" if ok else "no", f"{'success' if ok else 'failure'}, match {match}",
-                          ok=ok, fields={"match_index": str(match)})
+                self.send(
+                    "AppendEntriesReply",
+                    here,
+                    there,
+                    f"ok {match}" if ok else "no",
+                    f"{'success' if ok else 'failure'}, match {match}",
+                    ok=ok,
+                    fields={"match_index": str(match)},
+                )
             case "AppendEntriesReply" if me["role"] == "leader":
                 progress = me["progress"][there]
                 if message["ok"]:
@@ -148,7 +252,15 @@ class Toy:
                 said = f"{here} learns that {there} has everything up to index {progress['match_index']}."
                 if me["commit_index"] > before:
                     said = f"Index {me['commit_index']} is on a majority, so {here} commits it."
-        return self.record("deliver", here, name, said, marks, code=f"cluster.deliver('{name}')", rule="Reply false if term < currentTerm")
+        return self.record(
+            "deliver",
+            here,
+            name,
+            said,
+            marks,
+            code=f"cluster.deliver('{name}')",
+            rule="Reply false if term < currentTerm",
+        )
 
     def commit(self, server: str, index: int, marks: list[str]) -> None:
         me = self.frame["servers"][server]
@@ -162,34 +274,70 @@ class Toy:
         self.add_entry(leader, text, "command")
         for peer in self.peers(leader):
             self.append_to(leader, peer)
-        return self.record("propose", leader, "", f"A client asks {leader} for “{text}”; it becomes entry {self.frame['servers'][leader]['last_index']}.",
-                           code=f"cluster.propose('{text}')")
+        return self.record(
+            "propose",
+            leader,
+            "",
+            f"A client asks {leader} for “{text}”; it becomes entry {self.frame['servers'][leader]['last_index']}.",
+            code=f"cluster.propose('{text}')",
+        )
 
     def heartbeat(self, leader: str) -> int:
         self.wind(leader)
         for peer in self.peers(leader):
             self.append_to(leader, peer)
-        return self.record("heartbeat", leader, "", f"{leader} tells everyone that it still leads.", code=f"cluster.heartbeat('{leader}')")
+        return self.record(
+            "heartbeat",
+            leader,
+            "",
+            f"{leader} tells everyone that it still leads.",
+            code=f"cluster.heartbeat('{leader}')",
+        )
 
     def crash(self, server: str) -> int:
-        self.frame["servers"][server] |= {"crashed": True, "role": "follower", "votes": {}, "progress": {}, "commit_index": 0,
-                                          "last_applied": 0, "timer": {"kind": "", "from_us": 0, "due_us": 0}}
-        return self.record("crash", server, "", f"{server} crashes: it keeps its term, vote and log, and forgets the rest.", ["crash"],
-                           code=f"cluster.crash('{server}')")
+        self.frame["servers"][server] |= {
+            "crashed": True,
+            "role": "follower",
+            "votes": {},
+            "progress": {},
+            "commit_index": 0,
+            "last_applied": 0,
+            "timer": {"kind": "", "from_us": 0, "due_us": 0},
+        }
+        return self.record(
+            "crash",
+            server,
+            "",
+            f"{server} crashes: it keeps its term, vote and log, and forgets the rest.",
+            ["crash"],
+            code=f"cluster.crash('{server}')",
+        )
 
     def cut(self, src: str, dst: str) -> int:
         self.frame["cuts"][f"{src}>{dst}"] = True
-        return self.record("cut", "", "", f"Nothing gets from {src} to {dst} any more.", code=f"cluster.cut('{src}', '{dst}')")
+        return self.record(
+            "cut", "", "", f"Nothing gets from {src} to {dst} any more.", code=f"cluster.cut('{src}', '{dst}')"
+        )
 
     def partition(self, *groups: list[str]) -> int:
         self.frame["cuts"] = {f"{a}>{b}": True for g in groups for h in groups if g is not h for a in g for b in h}
-        return self.record("partition", "", "", " and ".join(", ".join(g) for g in groups) + " can no longer reach each other.",
-                           code=f"cluster.partition({', '.join(map(repr, groups))})")
+        return self.record(
+            "partition",
+            "",
+            "",
+            " and ".join(", ".join(g) for g in groups) + " can no longer reach each other.",
+            code=f"cluster.partition({', '.join(map(repr, groups))})",
+        )
 
     def drop(self, name: str) -> int:
         message = self.frame["messages"].pop(name)
-        return self.record("drop", message["dst"], name, f"{message['label']} from {message['src']} to {message['dst']} is lost.",
-                           code=f"cluster.drop('{name}')")
+        return self.record(
+            "drop",
+            message["dst"],
+            name,
+            f"{message['label']} from {message['src']} to {message['dst']} is lost.",
+            code=f"cluster.drop('{name}')",
+        )
 
     def hold(self, name: str) -> int:
         self.frame["messages"][name]["held"] = True
@@ -206,44 +354,91 @@ class Toy:
             self.drop(name) if lost else self.deliver(name)
 
     def goto(self, step: int) -> None:
-        self.cursor, self.frame = step, copy.deepcopy(self.frames[step])
+        self.cursor, self.frame = step, copied(self.frames[step])
 
     # the tape
 
-    def record(self, verb: str, actor: str, message: str, sentence: str, marks: list[str] | None = None, code: str = "", rule: str = "") -> int:
+    def record(
+        self,
+        verb: str,
+        actor: str,
+        message: str,
+        sentence: str,
+        marks: list[str] | None = None,
+        code: str = "",
+        rule: str = "",
+    ) -> int:
         self.allow()
         parent, step = self.cursor, len(self.steps)
-        body = {"frame": self.frame} if len(self.path(parent)) % KEYFRAME_EVERY == 0 else {"patch": patch_between(self.frames[parent], self.frame)}
-        self.steps.append(copy.deepcopy({
-            "id": step, "parent": parent, **body, "verb": verb, "actor": actor, "message": message, "sentence": sentence,
-            "rule": rule, "section": "§5.2" if rule else "", "code": code, "marks": marks or []}))
-        self.frames.append(copy.deepcopy(self.frame))
+        self.depths.append(self.depths[parent] + 1 if step else 0)
+        body = (
+            {"frame": self.frame}
+            if self.depths[step] % KEYFRAME_EVERY == 0
+            else {"patch": patch_between(self.frames[parent], self.frame)}
+        )
+        self.steps.append(
+            copied(
+                {
+                    "id": step,
+                    "parent": parent,
+                    **body,
+                    "verb": verb,
+                    "actor": actor,
+                    "message": message,
+                    "sentence": sentence,
+                    "rule": rule,
+                    "section": "§5.2" if rule else "",
+                    "code": code,
+                    "marks": marks or [],
+                }
+            )
+        )
+        self.frames.append(copied(self.frame))
         self.cursor = step
         return step
-
-    def path(self, step: int) -> list[int]:
-        way = []
-        while step >= 0:
-            way.append(step)
-            step = self.steps[step]["parent"]
-        return way
 
     def allow(self) -> None:
         for name, server in self.frame["servers"].items():
             leads, up = server["role"] == "leader", not server["crashed"]
             down = f"{name} is crashed; restart it first."
             server["can"] = {
-                "timeout": down if not up else f"{name} is the leader; a leader has no election timer." if leads else "",
-                "heartbeat": down if not up else "" if leads else f"{name} is a {server['role']}; only a leader sends heartbeats.",
-                "propose": down if not up else "" if leads else f"{name} is a {server['role']}; only a leader takes proposals.",
+                "timeout": down
+                if not up
+                else f"{name} is the leader; a leader has no election timer."
+                if leads
+                else "",
+                "heartbeat": down
+                if not up
+                else ""
+                if leads
+                else f"{name} is a {server['role']}; only a leader sends heartbeats.",
+                "propose": down
+                if not up
+                else ""
+                if leads
+                else f"{name} is a {server['role']}; only a leader takes proposals.",
                 "crash": "" if up else f"{name} is crashed already.",
-                "restart": f"{name} is running." if up else ""}
+                "restart": f"{name} is running." if up else "",
+            }
         for name, message in self.frame["messages"].items():
-            blocked = f"the link {message['src']} → {message['dst']} is cut." if f"{message['src']}>{message['dst']}" in self.frame["cuts"] else ""
-            message["can"] = {"deliver": blocked or ("release it first." if message["held"] else ""), "drop": "", "duplicate": "",
-                              "hold": f"{name} is held already." if message["held"] else "", "release": "" if message["held"] else f"{name} is not held."}
+            blocked = (
+                f"the link {message['src']} → {message['dst']} is cut."
+                if f"{message['src']}>{message['dst']}" in self.frame["cuts"]
+                else ""
+            )
+            message["can"] = {
+                "deliver": blocked or ("release it first." if message["held"] else ""),
+                "drop": "",
+                "duplicate": "",
+                "hold": f"{name} is held already." if message["held"] else "",
+                "release": "" if message["held"] else f"{name} is not held.",
+            }
         due = [(m["due_us"], f"deliver {n}") for n, m in self.frame["messages"].items() if not m["held"]]
-        due += [(s["timer"]["due_us"], f"{n}'s {s['timer']['kind']} timeout") for n, s in self.frame["servers"].items() if s["timer"]["kind"]]
+        due += [
+            (s["timer"]["due_us"], f"{n}'s {s['timer']['kind']} timeout")
+            for n, s in self.frame["servers"].items()
+            if s["timer"]["kind"]
+        ]
         when, what = min(due, default=(0, ""))
         self.frame["next"] = f"{what}, at {when / 1000:.1f} ms" if what else ""
 
@@ -342,7 +537,9 @@ def thousands(count: int = 2000) -> Toy:
         leaders = [s for s in toy.ids if toy.frame["servers"][s]["role"] == "leader"]
         if not leaders or turn % 19 == 0:
             toy.frame["time_us"] += 200_000
-            toy.timeout(max(toy.ids, key=lambda s: (toy.frame["servers"][s]["last_index"], -toy.frame["servers"][s]["term"])))
+            toy.timeout(
+                max(toy.ids, key=lambda s: (toy.frame["servers"][s]["last_index"], -toy.frame["servers"][s]["term"]))
+            )
         elif turn % 3 == 0:
             toy.propose(leaders[-1], f"set x {turn}")
         else:

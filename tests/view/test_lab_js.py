@@ -1,31 +1,33 @@
-"""The lab in a browser, without Jupyter: a page, a fake model, and tapes written by a toy."""
+"""The lab in a browser, without Jupyter: a blank page, a fake model, and tapes written by a toy Raft."""
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import sample_tapes
 
 STATIC = Path(__file__).parents[2] / "raft_lab" / "view" / "static"
-CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-                 "--disable-component-update", "--disable-sync"]
-
-
-def bundle() -> tuple[str, str]:
-    """All modules as one, each after what it imports; and the style sheet."""
-    done: dict[str, str] = {}
-
-    def add(name: str) -> None:
-        if name in done:
-            return
-        text = (STATIC / name).read_text(encoding="utf-8")
-        for needed in re.findall(r'^import .* from "\./(.*)";$', text, re.M):
-            add(needed)
-        text = re.sub(r"^import .*;\n", "", text, flags=re.M)
-        done[name] = re.sub(r"^export (?!default)", "", text, flags=re.M)
-
-    add("lab.js")
-    return "\n".join(done.values()), (STATIC / "lab.css").read_text(encoding="utf-8")
-
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DARK = ":root{--jp-layout-color1:#212121;--jp-ui-font-color1:rgba(255,255,255,.87)} body{background:#111}"
+LIGHT = ":root{--jp-layout-color1:white;--jp-ui-font-color1:rgba(0,0,0,.87)}"
 
 PAGE = """<!doctype html><meta charset="utf-8"><body style="margin:20px"><script>
 class Model {
@@ -38,12 +40,12 @@ class Model {
   send(content) { this.sent.push(content); }
   save_changes() { throw new Error("the browser never writes to the kernel's traits"); }
 }
-async function start(code, css, tape, width) {
+async function start(code, css, tape, width) { // the tape as JSON
   const style = document.createElement("style");
   style.textContent = css;
   document.head.append(style);
   window.module = await import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
-  window.model = new Model({ tape, options: {} });
+  window.model = new Model({ tape: JSON.parse(tape), options: {} });
   await view(width);
 }
 async function view(width) {
@@ -55,3 +57,576 @@ async function view(width) {
 }
 function kernel(content) { model.emit("msg:custom", content, []); }
 </script>"""
+
+
+def bundle(entry: str = "lab.js") -> tuple[str, str]:
+    """All modules as one, each after what it imports; and the style sheet."""
+    done: dict[str, str] = {}
+
+    def add(name: str) -> None:
+        if name in done:
+            return
+        text = (STATIC / name).read_text(encoding="utf-8")
+        for needed in re.findall(r'^import .* from "\./(.*)";$', text, re.M):
+            add(needed)
+        text = re.sub(r"^import .*;\n", "", text, flags=re.M)
+        done[name] = re.sub(r"^export (?!default)", "", text, flags=re.M)
+
+    add(entry)
+    return "\n".join(done.values()), (STATIC / "lab.css").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, or a skip that says what is missing (in CI nothing may be missing)."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing = "playwright is not installed"
+    else:
+        path = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+        missing = "" if path else "no chromium was found"
+    if missing and os.environ.get("CI") == "true":
+        pytest.fail(missing)
+    if missing:
+        pytest.skip(missing)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)
+        yield chromium.new_context(viewport={"width": 1240, "height": 900})
+        chromium.close()
+
+
+class LabPage:
+    """A page with one lab on it, and a fake kernel at the other end."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.troubles: list[str] = []
+        self.listeners = {
+            "pageerror": lambda error: self.troubles.append(f"error: {error}"),
+            "console": lambda line: line.type in ("error", "warning") and self.troubles.append(line.text),
+            "request": lambda ask: (
+                ask.url.startswith(("data:", "blob:", "about:")) or self.troubles.append(f"request: {ask.url}")
+            ),
+        }
+        for event, listener in self.listeners.items():
+            page.on(event, listener)
+        page.goto("about:blank")
+        page.set_content(PAGE)
+
+    def leave(self) -> None:
+        for event, listener in self.listeners.items():
+            self.page.remove_listener(event, listener)
+        assert self.troubles == []  # no error, no warning, no request to anywhere
+
+    def show(self, toy: sample_tapes.Toy, cursor: int | None = None, width: int = 1200, css: str = "") -> LabPage:
+        code, style = bundle()
+        self.page.evaluate(
+            "([code, css, tape, width]) => start(code, css, tape, width)",
+            [code, style + css, json.dumps(toy.tape(cursor)), width],
+        )
+        return self
+
+    @property
+    def step(self) -> int:
+        return int(self.page.get_attribute(".raft-lab", "data-step"))
+
+    def sent(self, *kinds: str) -> list[dict[str, Any]]:
+        """What went to the kernel, without the running numbers."""
+        said = self.page.evaluate("model.sent")
+        return [
+            {k: v for k, v in content.items() if k != "n"} for content in said if not kinds or content["do"] in kinds
+        ]
+
+    def kernel_says(self, **content: Any) -> None:
+        self.page.evaluate("kernel", content)
+
+    def kernel_answers(self, **content: Any) -> None:
+        """The answer to what was asked last."""
+        number = self.page.evaluate("model.sent.at(-1).n")
+        self.kernel_says(reply_to=number, **content)
+
+    def button(self, name: str) -> Any:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def server(self, name: str) -> Any:
+        return self.page.locator(f'[data-server="{name}"]')
+
+    def text(self, selector: str) -> str:
+        return self.page.locator(selector).inner_text()
+
+
+@pytest.fixture(scope="module")
+def blank_page(browser: Any) -> Any:
+    return browser.new_page()
+
+
+@pytest.fixture
+def lab(blank_page: Any) -> Iterator[LabPage]:
+    blank_page.set_viewport_size({"width": 1240, "height": 900})
+    lab = LabPage(blank_page)
+    yield lab
+    lab.leave()
+
+
+@pytest.fixture
+def lab_apart(browser: Any) -> Iterator[LabPage]:
+    """A lab on a page of its own, for those who change the clock or the settings of the browser."""
+    page = browser.new_page()
+    lab = LabPage(page)
+    yield lab
+    lab.leave()
+    page.close()
+
+
+# what is seen
+
+
+def test_frames_unfolded_from_patches_are_the_frames_of_the_kernel(lab: LabPage) -> None:
+    toys = [sample_tapes.branches(), sample_tapes.long_log()]
+    code = bundle("tape.js")[0] + "\nexport { Tape };"
+    unfold = """async ([code, tapes]) => {
+      const { Tape } = await import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+      return tapes.map(({ steps }) => {
+        const tape = new Tape(steps);
+        return steps.map(({ id }) => tape.frame(id)); }); }"""
+    assert lab.page.evaluate(unfold, [code, [toy.tape() for toy in toys]]) == [toy.frames for toy in toys]
+
+
+def test_what_a_patch_leaves_alone_is_the_same_object(lab: LabPage) -> None:
+    code = bundle("tape.js")[0] + "\nexport { merged };"
+    same = lab.page.evaluate(
+        """async (code) => {
+      const { merged } = await import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+      const base = { kept: { a: [1] }, gone: 1, changed: { x: 1, y: { z: 2 } } };
+      const next = merged(base, { gone: null, changed: { x: 2 } });
+      return [next.kept === base.kept, next.changed.y === base.changed.y, "gone" in next, base.gone, base.changed.x];
+    }""",
+        code,
+    )
+    assert same == [True, True, False, 1, 1]
+
+
+def test_a_role_is_told_by_shape_and_in_words(lab: LabPage) -> None:
+    lab.show(sample_tapes.stale_leader())
+    outlines = {lab.server(name).locator(".rl-shape").get_attribute("d") for name in ("S1", "S2")}
+    assert len(outlines) == 2
+    assert lab.server("S1").get_attribute("aria-label") == "S1, leader, term 2"
+    assert lab.server("S3").get_attribute("aria-label") == "S3, stale leader, term 1"
+    assert lab.server("S3").locator(".rl-node-role").text_content() == "stale leader"
+    assert lab.page.locator(".rl-walls").is_visible()
+
+
+def test_a_crashed_server_is_crossed_out(lab: LabPage) -> None:
+    lab.show(sample_tapes.split_vote())
+    assert lab.server("S3").locator(".rl-cross").is_visible()
+    assert lab.server("S3").get_attribute("aria-label") == "S3, crashed, term 1"
+
+
+def test_ballots_of_a_candidate_stand_on_the_side_of_each_peer(lab: LabPage) -> None:
+    toy = sample_tapes.election()
+    vote = next(
+        m for m, body in toy.frame["messages"].items() if body["kind"] == "RequestVoteReply" and body["src"] == "S2"
+    )
+    toy.deliver(vote)
+    lab.show(toy)
+    assert lab.server("S3").locator(".rl-ballot").count() == 4
+    assert lab.server("S3").locator(".rl-granted").get_attribute("data-peer") == "S2"
+    assert lab.server("S3").locator(".rl-node-votes").text_content() == "2/3 votes"
+
+
+def test_forty_messages_can_each_be_hit(lab: LabPage) -> None:
+    lab.show(sample_tapes.busy())
+    lab.page.wait_for_timeout(350)
+    hit = lab.page.evaluate("""() => [...document.querySelectorAll("[data-message]")].map((dot) => {
+      const box = dot.querySelector(".rl-hit").getBoundingClientRect();
+      const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+      return [box.width >= 24, top?.closest("[data-message]") === dot]; })""")
+    assert len(hit) == 40
+    assert all(big and top for big, top in hit)
+
+
+def test_the_ledger_marks_what_differs_from_the_leader(lab: LabPage) -> None:
+    lab.show(sample_tapes.stale_leader())
+    differing = lab.page.locator('.rl-ledger-row[data-about="S3"] .rl-differs')
+    assert [cell.get_attribute("title") for cell in differing.all()] == [
+        "index 3, term 1: set x 2 (uncommitted, differs from the leader)",
+        "index 4, term 1: set y 9 (uncommitted, differs from the leader)",
+    ]
+
+
+def test_a_broken_invariant_leads_back_to_the_step_that_broke_it(lab: LabPage) -> None:
+    toy = sample_tapes.broken()
+    lab.show(toy)
+    assert "S1 and S3 both lead term 1." in lab.text(".rl-chip[data-broken]")
+    lab.button("Go to the step").click()
+    assert lab.step == toy.cursor - 1
+
+
+def test_code_so_far_ends_at_the_step_on_screen(lab: LabPage) -> None:
+    lab.show(sample_tapes.branches(), cursor=2)
+    lab.page.get_by_text("Code so far").click()
+    assert lab.page.locator(".rl-code-lines li").all_inner_texts() == [
+        "cluster = Cluster(3, seed=1)",
+        "cluster.timeout('S1')",
+        "cluster.deliver('m1')",
+    ]
+
+
+# moving about needs no kernel
+
+
+def test_back_and_forward_change_the_picture_before_the_kernel_hears_of_it(lab: LabPage) -> None:
+    toy = sample_tapes.election()
+    lab.show(toy)
+    seen = lab.page.evaluate("""() => {
+      const root = document.querySelector(".raft-lab"), seen = [];
+      for (const name of ["Back", "Back", "Forward"]) {
+        root.querySelector(`[aria-label="${name}"]`).click();
+        seen.push([root.dataset.step, root.querySelector(".rl-sentence").textContent, model.sent.length]);
+      }
+      return seen; }""")
+    assert seen == [[str(step), toy.steps[step]["sentence"], 1] for step in (3, 2, 3)]
+    lab.page.wait_for_function("model.sent.length > 1")
+    assert lab.sent("goto") == [{"do": "goto", "step": 3}]
+
+
+def test_scrubbing_says_in_words_where_one_is(lab: LabPage) -> None:
+    toy = sample_tapes.election()
+    lab.show(toy)
+    lab.page.get_by_label("Step on this branch").fill("1")
+    assert lab.step == 1
+    assert (
+        lab.page.get_by_label("Step on this branch").get_attribute("aria-valuetext")
+        == f"step 1, 153.2 ms: {toy.steps[1]['sentence']}"
+    )
+
+
+def test_branches_are_kept_and_can_be_changed(lab: LabPage) -> None:
+    lab.show(sample_tapes.branches())
+    assert lab.text(".rl-branch") == "branch 3 of 3"
+    lab.button("Previous branch").click()
+    assert (lab.step, lab.text(".rl-branch")) == (4, "branch 2 of 3")
+    lab.button("Back").click()
+    assert (lab.step, lab.text(".rl-branch")) == (1, "branch 2 of 3 ahead")
+    lab.button("Previous branch").click()
+    lab.button("End").click()
+    assert lab.step == 3
+
+
+def test_keys_work_and_only_those_in_use_are_kept_from_the_notebook(lab: LabPage) -> None:
+    lab.show(sample_tapes.election())
+    lab.page.evaluate("window.escaped = []; document.addEventListener('keydown', (event) => escaped.push(event.key))")
+    lab.server("S1").focus()
+    steps = []
+    for key in ("Home", "ArrowRight", "ArrowRight", "ArrowLeft", "End", "b"):
+        lab.page.keyboard.press(key)
+        steps.append(lab.step)
+    assert steps == [0, 1, 2, 1, 4, 4]
+    assert lab.page.evaluate("escaped") == ["b"]
+    lab.page.keyboard.press(".")
+    assert lab.sent("step") == [{"do": "step", "at": 4, "count": 1}]
+
+
+def test_arrows_and_space_are_letters_while_one_types(lab: LabPage) -> None:
+    lab.show(sample_tapes.election())
+    lab.page.get_by_label("Command to propose").focus()
+    for key in ("Home", "ArrowRight", "Space"):
+        lab.page.keyboard.press(key)
+    assert lab.step == 4
+    assert lab.page.get_by_label("Command to propose").input_value() == "s et x 1"
+
+
+def test_what_is_recorded_plays_without_a_kernel(lab: LabPage) -> None:
+    lab.show(sample_tapes.election(), cursor=0)
+    lab.page.get_by_label("Speed").select_option("8")
+    lab.button("Play").click()
+    lab.page.wait_for_selector('[data-step="4"]', timeout=3000)
+    assert lab.button("Pause").is_visible()
+
+
+def test_playing_at_the_tip_asks_for_little_at_a_time(lab: LabPage) -> None:
+    toy = sample_tapes.election()
+    more = list(toy.steps)
+    lab.show(toy)
+    lab.kernel_answers(type="steps", steps=[], cursor=4, total=5)
+    first = len(more)
+    for _ in range(3):
+        toy.deliver(next(iter(toy.frame["messages"])))
+    lab.page.get_by_label("Speed").select_option("4")
+    lab.button("Play").click()
+    lab.page.wait_for_function("model.sent.some((content) => content.do === 'step')")
+    assert lab.sent("step") == [{"do": "step", "at": 4, "count": lab.sent("step")[0]["count"]}]
+    assert lab.sent("step")[0]["count"] <= 3
+    lab.kernel_answers(type="steps", steps=toy.steps[first:], cursor=7, total=8)
+    lab.page.wait_for_selector('[data-step="7"]', timeout=3000)
+
+
+# acting
+
+
+def test_an_act_is_sent_with_the_step_on_screen(lab: LabPage) -> None:
+    toy = sample_tapes.election()
+    first = min(toy.frames[3]["messages"], key=lambda m: toy.frames[3]["messages"][m]["due_us"])
+    lab.show(toy)
+    lab.button("Back").click()
+    lab.page.locator(f'.rl-row[data-about="{first}"] [data-verb="deliver"]').click()
+    assert lab.sent("goto", "act") == [
+        {"do": "goto", "step": 3},
+        {"do": "act", "at": 3, "verb": "deliver", "args": [first]},
+    ]
+
+
+def test_an_answer_moves_the_lab_to_the_new_step(lab: LabPage) -> None:
+    toy = sample_tapes.election()
+    lab.show(toy)
+    known = len(toy.steps)
+    lab.button("Step").click()
+    toy.deliver("m1")
+    lab.kernel_answers(type="steps", steps=toy.steps[known:], cursor=known, total=known + 1)
+    assert lab.step == known
+    assert lab.text(".rl-sentence") == toy.steps[known]["sentence"]
+
+
+def test_quick_clicks_wait_for_one_another(lab: LabPage) -> None:
+    toy = sample_tapes.election()
+    lab.show(toy)
+    lab.button("Step").click(click_count=2)
+    assert len(lab.sent("step")) == 1
+    toy.deliver("m1")
+    lab.kernel_answers(type="steps", steps=toy.steps[5:], cursor=5, total=6)
+    assert lab.sent("step") == [{"do": "step", "at": 4, "count": 1}, {"do": "step", "at": 5, "count": 1}]
+
+
+def test_a_refusal_is_an_alert_until_the_next_action(lab: LabPage) -> None:
+    lab.show(sample_tapes.election())
+    lab.button("Crash S2").click()
+    lab.kernel_answers(type="refused", text="S2 is crashed; restart it first: cluster.restart('S2')", cursor=4)
+    assert "restart it first" in lab.page.get_by_role("alert").inner_text()
+    lab.button("Back").click()
+    assert lab.page.get_by_role("alert").count() == 0
+
+
+def test_steps_that_skip_some_make_the_lab_ask_again(lab: LabPage) -> None:
+    toy = sample_tapes.elected()
+    late = toy.steps[8:]
+    del toy.steps[5:]
+    lab.show(toy, cursor=4)
+    lab.kernel_says(type="steps", steps=late, cursor=late[-1]["id"], total=late[-1]["id"] + 1, reply_to=0)
+    assert lab.sent("hello") == [{"do": "hello", "have": 5}, {"do": "hello", "have": 5}]
+    assert lab.step == 4
+
+
+def test_code_in_a_cell_moves_the_picture(lab: LabPage) -> None:
+    lab.show(sample_tapes.election())
+    lab.kernel_says(type="steps", steps=[], cursor=2, total=5, reply_to=0)
+    assert lab.step == 2
+
+
+def test_what_was_learned_is_kept_with_the_notebook(lab: LabPage) -> None:
+    toy = sample_tapes.election()
+    lab.show(toy)
+    known = len(toy.steps)
+    toy.deliver("m1")
+    lab.kernel_says(type="steps", steps=toy.steps[known:], cursor=known, total=known + 1, reply_to=0)
+    lab.page.wait_for_function("model.get('tape').cursor === 5", timeout=3000)
+    assert lab.page.evaluate("model.get('tape').steps.length") == known + 1
+
+
+def test_without_a_kernel_the_lab_says_so_quietly(lab_apart: LabPage) -> None:
+    lab = lab_apart
+    lab.page.clock.install()
+    lab.show(sample_tapes.election())
+    lab.button("Step").click()
+    lab.page.clock.fast_forward(4500)
+    assert lab.text(".rl-silent") == "No kernel answers: you can still play what was recorded."
+    lab.button("Back").click()
+    assert lab.step == 3
+
+
+# menus and lists
+
+
+def test_a_server_offers_its_verbs_in_a_menu(lab: LabPage) -> None:
+    lab.show(sample_tapes.election())
+    lab.server("S1").focus()
+    lab.page.keyboard.press("Enter")
+    assert lab.page.get_by_role("menuitem").all_inner_texts()[0] == "Time out"
+    lab.page.keyboard.press("ArrowDown")
+    assert "only a leader sends heartbeats" in lab.page.evaluate("document.activeElement.innerText")
+    lab.page.keyboard.press("Enter")  # not allowed now: nothing happens
+    assert lab.sent("act") == []
+    lab.page.keyboard.press("Escape")
+    assert lab.page.evaluate("document.activeElement.dataset.server") == "S1"
+    assert lab.page.get_by_role("menu").count() == 0
+
+
+def test_a_link_can_be_cut_one_way_or_both(lab: LabPage) -> None:
+    lab.show(sample_tapes.election())
+    lab.page.locator('[data-link="S1-S2"]').focus()
+    lab.page.keyboard.press("Enter")
+    lab.page.get_by_role("menuitem", name="Cut both ways").click()
+    lab.kernel_answers(type="steps", steps=[], cursor=4, total=5)
+    assert [act["args"] for act in lab.sent("act")] == [["S1", "S2"], ["S2", "S1"]]
+
+
+def test_the_menu_of_a_message_shows_its_fields(lab: LabPage) -> None:
+    lab.show(sample_tapes.election())
+    lab.page.locator("[data-message]").first.click()
+    assert "last_log_index" in lab.text(".rl-facts")
+    lab.page.get_by_role("menuitem", name="Drop").click()
+    assert lab.sent("act")[0]["verb"] == "drop"
+
+
+def test_a_partition_is_drawn_by_clicking_servers(lab: LabPage) -> None:
+    lab.show(sample_tapes.elected())
+    lab.button("Partition…").click()
+    lab.server("S1").click()
+    lab.server("S2").click()
+    lab.button("Apply").click()
+    assert lab.sent("act") == [
+        {"do": "act", "at": lab.step, "verb": "partition", "args": [["S1", "S2"], ["S3", "S4", "S5"]]}
+    ]
+
+
+def test_proposals_go_to_the_leader_and_count_on(lab: LabPage) -> None:
+    lab.show(sample_tapes.elected())
+    lab.page.get_by_label("Command to propose").press("Enter")
+    assert lab.sent("act")[0]["args"] == ["S3", "set x 1"]
+    assert lab.page.get_by_label("Command to propose").input_value() == "set x 2"
+
+
+def test_what_cannot_be_done_stays_in_the_agenda_with_its_reason(lab: LabPage) -> None:
+    lab.show(sample_tapes.election())
+    beat = lab.page.get_by_role("button", name="Heartbeat S2")
+    assert beat.get_attribute("aria-disabled") == "true"
+    beat.focus()
+    assert lab.text(".rl-reason") == "Heartbeat: S2 is a follower; only a leader sends heartbeats."
+    beat.press("Enter")
+    assert lab.sent("act") == []
+
+
+def test_enter_on_an_agenda_row_does_the_obvious(lab: LabPage) -> None:
+    toy = sample_tapes.election()
+    lab.show(toy)
+    soonest = min(toy.frame["messages"], key=lambda m: toy.frame["messages"][m]["due_us"])
+    lab.page.locator(f'.rl-row[data-about="{soonest}"]').press("Enter")
+    assert lab.sent("act") == [{"do": "act", "at": 4, "verb": "deliver", "args": [soonest]}]
+
+
+def test_agenda_and_ring_light_up_together(lab: LabPage) -> None:
+    lab.show(sample_tapes.election())
+    lab.page.locator('.rl-row[data-about="S4"]').hover()
+    assert "rl-lit" in lab.server("S4").get_attribute("class")
+
+
+# every view, every eye
+
+
+def test_two_views_show_one_model(lab: LabPage) -> None:
+    toy = sample_tapes.election()
+    lab.show(toy)
+    lab.page.evaluate("view(700)")
+    toy.deliver("m1")
+    lab.kernel_says(type="steps", steps=toy.steps[5:], cursor=5, total=6, reply_to=0)
+    lab.button("Back").first.click()
+    assert [root.get_attribute("data-step") for root in lab.page.locator(".raft-lab").all()] == ["4", "4"]
+    lab.page.evaluate("views[0].close()")
+    lab.button("Forward").click()
+    assert lab.step == 5
+
+
+def test_a_closed_view_leaves_nothing_behind(lab: LabPage) -> None:
+    lab.show(sample_tapes.election())
+    lab.page.evaluate("views[0].close()")
+    assert lab.page.evaluate(
+        "[document.querySelectorAll('.raft-lab').length, Object.values(model.calls).flat().length]"
+    ) == [0, 0]
+
+
+def test_who_wants_stillness_gets_it(lab_apart: LabPage) -> None:
+    lab = lab_apart
+    toy = sample_tapes.election()
+    lab.page.emulate_media(reduced_motion="reduce")
+    lab.show(toy, cursor=3)
+    lab.page.wait_for_timeout(300)
+    moving = lab.page.evaluate("""() => {
+      document.querySelector("[aria-label=Forward]").click();
+      const dots = () => [...document.querySelectorAll("[data-message]")];
+      const places = () => dots().map((dot) => dot.getAttribute("transform")).join();
+      const before = places();
+      return new Promise((done) => setTimeout(() => done([dots().length, before === places()]), 60)); }""")
+    assert moving == [len(toy.frames[4]["messages"]), True]
+
+
+def test_a_delivered_message_travels_to_its_receiver(lab: LabPage) -> None:
+    toy = sample_tapes.election()
+    lab.show(toy, cursor=3)
+    lab.page.wait_for_timeout(300)
+    count = lab.page.evaluate("""() => { document.querySelector("[aria-label=Forward]").click();
+      return document.querySelectorAll("[data-message]").length; }""")
+    assert count == len(toy.frames[4]["messages"]) + 1
+    lab.page.wait_for_function(f"document.querySelectorAll('[data-message]').length === {count - 1}")
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_text_can_be_read_in_both_themes(lab: LabPage, theme: str) -> None:
+    lab.show(sample_tapes.stale_leader(), css=theme)
+    poor = lab.page.evaluate(CONTRAST)
+    assert poor == []
+
+
+@pytest.mark.parametrize("width", [1300, 900, 560])
+def test_nothing_sticks_out(lab: LabPage, width: int) -> None:
+    lab.page.set_viewport_size({"width": width + 40, "height": 900})
+    lab.show(sample_tapes.split_vote(), width=width)
+    assert (
+        lab.page.evaluate("""() => {
+      const root = document.querySelector(".raft-lab"), edge = root.getBoundingClientRect().right;
+      const things = [...root.querySelectorAll("button, h4, .rl-sentence, .rl-node text, .rl-row")];
+      return things.filter((one) => one.offsetParent !== null
+        && !one.closest(".rl-ledger") && one.getBoundingClientRect().right > edge).map((one) => one.outerHTML); }""")
+        == []
+    )
+
+
+def test_two_thousand_steps_are_quick(lab: LabPage) -> None:
+    toy = sample_tapes.thousands()
+    started = lab.page.evaluate(
+        """async ([code, css, tape]) => { const before = performance.now(); await start(code, css, tape, 1200);
+      document.body.offsetWidth; return performance.now() - before; }""",
+        [*bundle(), json.dumps(toy.tape())],
+    )
+    each = lab.page.evaluate("""() => { const back = document.querySelector("[aria-label=Back]"), times = [];
+      for (let n = 0; n < 200; n += 1) {
+        const before = performance.now();
+        back.click();
+        document.body.offsetWidth;
+        times.push(performance.now() - before); }
+      return times.sort((a, b) => a - b)[100]; }""")
+    print(f"loaded in {started:.0f} ms, a step takes {each:.1f} ms")
+    assert started < 600  # 300 on a quiet machine
+    assert each < 16  # 8 on a quiet machine
+
+
+CONTRAST = """() => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const over = (layers) => { canvas.clearRect(0, 0, 1, 1);
+    for (const color of layers) { canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1); }
+    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3); };
+  const linear = (v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const light = (rgb) => { const [r, g, b] = rgb.map((v) => linear(v / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const poor = [];
+  for (const one of document.querySelectorAll(".raft-lab *")) {
+    const text = [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    if (!text || one.closest("[hidden], [aria-disabled], option, title") || !one.getClientRects().length) continue;
+    const style = getComputedStyle(one), svg = one instanceof SVGElement, layers = [];
+    for (let up = one; up; up = up.parentElement) layers.unshift(getComputedStyle(up).backgroundColor);
+    if (svg && one.closest(".rl-node") && /name|term/.test(one.getAttribute("class")))
+      layers.push(getComputedStyle(one.closest(".rl-node").querySelector(".rl-shape")).fill);
+    const ground = over(["white", ...layers]), ink = over(["white", ...layers, svg ? style.fill : style.color]);
+    const [a, b] = [light(ground), light(ink)].sort((x, y) => y - x), ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) poor.push(`${one.getAttribute("class")} "${one.textContent.slice(0, 20)}" ${ratio.toFixed(2)}`);
+  }
+  return poor; }"""

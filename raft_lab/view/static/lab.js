@@ -20,6 +20,8 @@ import { legend } from "./legend.js";
 class Lab {
   /** @type {number} the step on screen */
   #shown = -1;
+  /** @type {object | undefined} */
+  #frame;
   #lit = "";
   #side = make("div", { class: "rl-side" });
   #body = make("div", { class: "rl-body" });
@@ -73,7 +75,8 @@ class Lab {
     show(this.#body, session.ready);
     if (!session.ready) return;
     const { frame, step, cursor } = session;
-    if (cursor !== this.#shown) {
+    if (cursor !== this.#shown || frame !== this.#frame) {
+      this.#frame = frame;
       const led = step.parent === this.#shown && this.#shown >= 0;
       this.#shown = cursor;
       put(this.root, "data-step", cursor);

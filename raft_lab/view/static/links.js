@@ -42,7 +42,7 @@ export class Links {
     if (groups.length < 2) return;
     say(this.#wallText, "partition");
     put(this.#wallText, "x", Math.min(RING_WIDTH - 34, Math.max(34, label.x)).toFixed(1));
-    put(this.#wallText, "y", (label.y > CENTRE.y ? label.y + 14 : label.y - 8).toFixed(1));
+    put(this.#wallText, "y", (label.y > CENTRE.y ? label.y + 19 : label.y - 8).toFixed(1));
   }
 
   /** @param {string} key @param {Map<string, Point>} seats @returns {Link} */

@@ -98,7 +98,8 @@ export class Session {
     const message = (/** @type {any} */ content) => this.#receive(content);
     const tape = () => {
       const state = /** @type {TapeState} */ (model.get("tape"));
-      if (!state || state.steps === this.tape.steps) return;
+      if (!state?.steps || state.steps === this.tape.steps) return;
+      sessions.set(state.steps, this);
       this.#load(state);
       this.tell("steps");
     };
@@ -115,7 +116,7 @@ export class Session {
     model.off("msg:custom", calls.message);
     model.off("change:tape", calls.tape);
     this.#flush();
-    this.#save();
+    if (this.#timers.save) this.#save();
     this.#models.delete(model);
     if (this.#models.size > 0) return;
     this.pause();
@@ -170,6 +171,10 @@ export class Session {
   go(id) {
     if (!this.tape.has(id)) return;
     this.#move(id);
+    this.#tellSoon();
+  }
+
+  #tellSoon() {
     clearTimeout(this.#timers.tell);
     this.#timers.tell = window.setTimeout(() => this.#flush(), TELL_AFTER_MS);
   }
@@ -178,6 +183,7 @@ export class Session {
   #move(id) {
     this.cursor = id;
     this.tape.choose(id);
+    this.#saveSoon();
     if (this.notice.kind === "refused") this.#note("", "");
     this.tell("cursor");
   }
@@ -233,13 +239,13 @@ export class Session {
   /** Ask for steps beyond the end of the branch on show, without moving there. @param {number} count */
   askAhead(count) {
     if (this.waiting) return;
-    this.#flush();
     this.#await(this.#send({ do: "step", at: this.tape.branch.at(-1), count }), "ahead");
   }
 
   pause() {
     if (!this.playing) return;
     this.playing = false;
+    this.#tellSoon(); // the kernel may be a few steps ahead of what was seen
     this.tell("play");
   }
 
@@ -288,7 +294,10 @@ export class Session {
     if (content.cursor === this.cursor || !this.tape.has(content.cursor)) return;
     if (this.#gotos.delete(content.reply_to)) return;
     // steps asked for while playing wait to be played; after a pause they are shown, unless we have gone elsewhere
-    if (what === "ahead" && (this.playing || newest?.parent !== this.cursor)) return;
+    if (what === "ahead" && (this.playing || newest?.parent !== this.cursor)) {
+      if (!this.playing) this.#tellSoon();
+      return;
+    }
     if (what === "") this.pause();
     clearTimeout(this.#timers.tell);
     this.#timers.tell = 0;

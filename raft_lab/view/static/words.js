@@ -32,7 +32,7 @@ export class Sentence {
     say(this.#when, `Step ${session.cursor} · ${clockText(frame.time_us)}`);
     put(this.#live, "aria-live", session.playing && session.speed > 1 ? "off" : "polite");
     say(this.#sentence, step.sentence || "The cluster as it starts.");
-    say(this.#rule, [step.rule, step.section].filter(Boolean).join(" · "));
+    say(this.#rule, [step.rule, step.section].filter(Boolean).join(" "));
     say(this.#code, step.code);
     show(this.#code, step.code !== "");
   }

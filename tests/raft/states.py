@@ -1,0 +1,107 @@
+"""Short ways to say what a server looks like, and to let one thing happen to it."""
+
+from __future__ import annotations
+
+from raft_lab import (
+    Candidate,
+    Command,
+    Configuration,
+    Entry,
+    Follower,
+    Leader,
+    Log,
+    Message,
+    Noop,
+    Progress,
+    Server,
+    State,
+)
+from raft_lab.raft.log import Snapshot
+from raft_lab.raft.state import (
+    ClientRequest,
+    ElectionTimeout,
+    Event,
+    HeartbeatTimeout,
+    Outcome,
+    Receive,
+)
+from raft_lab.raft.values import FrozenMap
+
+THREE = Configuration({"S1", "S2", "S3"})
+FIVE = Configuration({"S1", "S2", "S3", "S4", "S5"})
+
+
+def log(*terms: int, configuration: Configuration = THREE) -> Log:
+    """A log with an entry for each term; entries of equal index and term are equal."""
+    return Log(Snapshot(configuration), entries(*terms))
+
+
+def entries(*terms: int, first: int = 1) -> tuple[Entry, ...]:
+    """Entries from index `first` on, as `log` has them."""
+    return tuple(Entry(term, Command(f"set e{index} {term}")) for index, term in enumerate(terms, start=first))
+
+
+def server(
+    *terms: int,
+    term: int | None = None,
+    vote: str | None = None,
+    commit: int = 0,
+    role: Follower | Candidate | Leader | None = None,
+    id: str = "S1",
+    configuration: Configuration = THREE,
+) -> State:
+    """A server whose log holds entries of `terms`; its own term is the last of them if not given."""
+    return State(
+        id,
+        term if term is not None else max(terms, default=1),
+        vote,
+        log(*terms, configuration=configuration),
+        commit_index=commit,
+        last_applied=commit,
+        machine=FrozenMap({f"e{index}": str(terms[index - 1]) for index in range(1, commit + 1)}),
+        role=role or Follower(),
+    )
+
+
+def leader(*terms: int, match: dict[str, int] | None = None, next_: dict[str, int] | None = None, **options) -> State:
+    """A leader that voted for itself; what it knows of followers is `match` and `next_` (its log's end + 1)."""
+    known = {}
+    configuration = options.get("configuration", THREE)
+    for peer in configuration.members:
+        if peer != options.get("id", "S1"):
+            matched = (match or {}).get(peer, 0)
+            known[peer] = Progress((next_ or {}).get(peer, max(matched, len(terms)) + 1), matched)
+    return server(*terms, vote=options.get("id", "S1"), role=Leader(known), **options)
+
+
+def happen(state: State, event: Event, engine: type[Server] = Server) -> Outcome:
+    return engine.step(state, event)
+
+
+def receive(state: State, message: Message, engine: type[Server] = Server) -> Outcome:
+    return engine.step(state, Receive(message))
+
+
+def time_out(state: State, engine: type[Server] = Server) -> Outcome:
+    return engine.step(state, ElectionTimeout())
+
+
+def beat(state: State, engine: type[Server] = Server) -> Outcome:
+    return engine.step(state, HeartbeatTimeout())
+
+
+def ask(state: State, op: str, engine: type[Server] = Server) -> Outcome:
+    return engine.step(state, ClientRequest(op))
+
+
+def answer(outcome: Outcome) -> Message:
+    """The one message sent."""
+    (message,) = outcome.messages
+    return message
+
+
+def terms(state: State) -> list[int]:
+    return [entry.term for _, entry in state.log]
+
+
+NOOP = Noop()
