@@ -175,6 +175,14 @@ def log_matching(a: State, b: State) -> str | None:
     return None
 
 
+@_invariant("Same Index, Same State", "pair", "§5.3, §5.4.3")
+def same_index_same_state(a: State, b: State) -> str | None:
+    """Two servers that have applied the same number of entries have the same state machine."""
+    if a.last_applied == b.last_applied and a.machine is not b.machine and a.machine != b.machine:
+        return f"{a.id} and {b.id} have both applied {a.last_applied} entries, but their state machines differ."
+    return None
+
+
 @_invariant("Leader Owns Its Term", "pair", "§5.2, §5.3")
 def leader_owns_its_term(a: State, b: State) -> str | None:
     """No log has later entries of a term than the log of that term's leader."""
@@ -224,6 +232,18 @@ def votes_stay(c: Change) -> str | None:
     if c.new.current_term == c.old.current_term and c.old.voted_for is not None and c.new.voted_for != c.old.voted_for:
         became = f"changed it to {c.new.voted_for}" if c.new.voted_for else "forgot it"
         return f"In term {c.new.current_term}, {c.new.id} had voted for {c.old.voted_for} and {became}."
+    return None
+
+
+@_invariant("Elected by a Majority", "step", "§5.2")
+def elected_by_a_majority(c: Change) -> str | None:
+    """Whoever becomes leader of a term has the votes of a quorum in that term."""
+    term = c.new.current_term
+    if not c.new.is_leader or (c.old.is_leader and c.old.current_term == term):
+        return None
+    voters = [name for name in c.after.servers if c.after.ghosts.votes.get((name, term)) == c.new.id]
+    if not c.new.configuration.has_quorum(voters):
+        return f"{c.new.id} leads term {term} with the votes of {', '.join(voters) or 'no one'} only."
     return None
 
 
