@@ -16,7 +16,7 @@ export class Menu {
   #anchor;
   #title = make("h3", { class: "rl-menu-title" });
   #list = make("div", { role: "menu", class: "rl-menu-list" });
-  #facts = make("dl", { class: "rl-facts" });
+  #facts = make("ul", { class: "rl-facts" });
   element = make("div", { class: "rl-menu", hidden: "" }, this.#title, this.#list, this.#facts);
 
   /** @param {(deed: Deed) => void} perform @param {() => string} command */
@@ -69,7 +69,7 @@ export class Menu {
     say(this.#title, titleOf(subject, frame));
     put(this.#list, "aria-label", `${titleOf(subject, frame)}: what can happen`);
     this.#list.replaceChildren(...deedsFor(frame, subject, this.command()).map((deed) => this.#item(deed)));
-    this.#facts.replaceChildren(...factsOf(subject, frame).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+    this.#facts.replaceChildren(...factsOf(subject, frame).map(([name, value]) => make("li", {}, make("span", {}, name), make("span", {}, value))));
     if (had >= 0) this.#items()[had]?.focus({ preventScroll: true });
   }
 

@@ -70,6 +70,7 @@ export class Player {
       session.go(next);
       this.#from = next;
       this.#began = now - Math.min(elapsed - stay, 50); // what was lost between two pictures is made good
+      if (session.justBroken) return session.pause(); // the moment to look at
     } else if (next < 0 && session.kernel === "silent") {
       session.pause();
       return;

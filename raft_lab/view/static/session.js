@@ -78,6 +78,13 @@ export class Session {
     return this.tape.size > 0;
   }
 
+  /** Has the step on screen broken an invariant, the first one on its way to do so? */
+  get justBroken() {
+    const { step } = this;
+    const before = step.parent >= 0 ? Object.values(this.tape.frame(step.parent).invariants) : [];
+    return step.marks.includes("violation") && !before.some(Boolean);
+  }
+
   get atTip() {
     return this.tape.after(this.cursor) < 0;
   }

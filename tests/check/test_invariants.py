@@ -1,0 +1,181 @@
+"""The invariants: what each sees, and what none of them may hold against Raft."""
+
+import ast
+import inspect
+
+import pytest
+from check.broken import VotesTwice
+from sim.walks import Walk
+
+from raft_lab import INVARIANTS, Cluster
+from raft_lab.check import invariants
+from raft_lab.check.invariants import broken_by, broken_in
+
+NAMES = [i.name for i in INVARIANTS]
+
+
+def settled(servers: int = 3, **options) -> Cluster:
+    cluster = Cluster(servers, **options)
+    cluster.timeout("S1")
+    cluster.deliver_all()
+    return cluster
+
+
+def test_each_invariant_has_a_name_of_its_own_a_statement_and_a_place_in_the_paper():
+    assert len(set(NAMES)) == len(NAMES)
+    for invariant in INVARIANTS:
+        assert invariant.scope in ("server", "history", "pair", "step")
+        assert invariant.statement.endswith(".")
+        assert "  " not in invariant.statement
+        assert invariant.section.startswith(("§", "Figure"))
+
+
+def test_the_five_of_figure_3_are_there():
+    five = {"Election Safety", "Leader Append-Only", "Log Matching", "Leader Completeness", "State Machine Safety"}
+    assert five <= set(NAMES)
+
+
+def test_a_violation_stays_on_the_tape_with_its_reason():
+    cluster = Cluster(3, server=VotesTwice)
+    cluster.timeout("S1")
+    cluster.timeout("S2")
+    cluster.deliver("S1", "S3")
+    step = cluster.deliver("S2", "S3")
+    (where, violation), *_ = cluster.violations
+    assert where is step
+    assert str(violation) == "Votes Stay is broken: In term 1, S3 had voted for S1 and changed it to S2."
+    cluster.back()
+    assert cluster.violations == []
+
+
+def test_a_world_that_raft_has_reached_is_in_order_as_a_whole():
+    for seed in range(20):
+        walk = Walk(f"as a whole {seed}")
+        for _ in walk.steps(150):
+            pass
+        assert broken_in(walk.world) == []
+
+
+def test_asking_only_what_changed_misses_nothing():
+    """After each action `broken_by` looks at what it can have changed, and `broken_in` at everything."""
+    for seed in range(40):
+        walk = Walk(f"broken {seed}", server=VotesTwice)
+        for before, action, done in walk.steps(200):
+            local, everywhere = broken_by(before, action, done), broken_in(done.world)
+            if everywhere:
+                assert local, everywhere
+                break
+
+
+# --- What looks wrong and is right -------------------------------------------------------------------------------
+
+
+def test_a_stale_leader_elected_late_need_not_hold_what_a_later_term_has_committed():
+    """etcd's published LeaderCompletenessInv calls this a mistake: it looks at the term of the entry."""
+    cluster = Cluster(3)
+    cluster.timeout("S1")
+    cluster.deliver("S1", "S2")  # S2's vote for term 1 is on its way to S1
+    cluster.timeout("S3")
+    cluster.timeout("S3")
+    cluster.deliver("S3", "S2")
+    cluster.deliver("S2", "S3")  # S3 leads term 2
+    cluster.deliver("S3", "S2", "AppendEntries")
+    cluster.deliver("S2", "S3")  # and has committed its no-op
+    assert cluster["S3"].commit_index == 1
+    cluster.deliver("S2", "S1")  # only now does S1 win term 1
+    assert cluster["S1"].is_leader
+    assert cluster["S1"].current_term == 1
+    assert cluster["S1"].log.entry(1) != cluster.world.ghosts.committed.entry(1)
+    assert cluster.violations == []
+    assert broken_in(cluster.world) == []
+
+
+def test_a_stale_leader_need_not_hold_old_entries_that_a_later_term_has_committed():
+    """The entry is of term 1, but it was committed in term 4: to the leader of term 3 it means nothing."""
+    logs = {"S1": [(1, "a")], "S2": [(1, "a")], "S3": [(2, "b")]}
+    cluster = Cluster(3, logs=logs)
+    cluster.timeout("S3")
+    cluster.deliver("S3", "S2")  # S2's vote for term 3 is on its way to S3
+    cluster.drop("S3", "S1")
+    assert cluster["S2"].voted_for == "S3"
+    cluster.timeout("S1")
+    cluster.timeout("S1")
+    for message in [m for m in cluster.messages if m.src == "S1" and m.term == 3]:
+        cluster.drop(message)
+    cluster.deliver("S1", "S2")
+    cluster.deliver("S2", "S1")  # S1 leads term 4
+    cluster.deliver("S1", "S2", "AppendEntries")
+    cluster.deliver("S2", "S1")
+    assert cluster.world.ghosts.committed.term(1) == 1
+    cluster.deliver("S2", "S3")
+    assert (cluster["S3"].is_leader, cluster["S3"].current_term) == (True, 3)
+    assert cluster["S3"].log.entry(1).term == 2
+    assert cluster.violations == []
+
+
+def test_two_leaders_of_different_terms_may_both_believe_in_themselves():
+    cluster = settled()
+    cluster.partition({"S1"})
+    cluster.timeout("S2")
+    cluster.deliver("S2", "S3")
+    cluster.deliver("S3", "S2")
+    assert cluster["S1"].is_leader
+    assert cluster["S2"].is_leader
+    assert cluster.violations == []
+
+
+def test_a_commit_index_begins_anew_after_a_crash():
+    cluster = settled()
+    cluster.heartbeat("S1")
+    cluster.deliver_all()
+    assert cluster["S2"].commit_index == 1
+    cluster.crash("S2")
+    cluster.restart("S2")
+    assert cluster["S2"].commit_index == 0
+    cluster.heartbeat("S1")
+    cluster.deliver_all()
+    assert cluster["S2"].commit_index == 1
+    assert cluster.violations == []
+
+
+def test_a_vote_for_someone_whose_log_lacks_what_was_committed_meanwhile():
+    """Commented out in etcd's specification: votedFor[i] = j does not mean that j has i's committed entries."""
+    cluster = Cluster(3)
+    cluster.timeout("S1")
+    cluster.timeout("S2")
+    cluster.timeout("S2")
+    cluster.deliver("S1", "S3")
+    cluster.deliver(next(m for m in cluster.messages if (m.src, m.dst, m.term) == ("S2", "S3", 2)))
+    cluster.deliver("S3", "S2", "RequestVoteReply") if len({m for m in cluster.messages if m.src == "S3" and m.dst == "S2"}) == 1 else None
+    assert cluster["S2"].is_leader
+    cluster.deliver("S2", "S3", "AppendEntries")
+    cluster.deliver("S3", "S2", "AppendEntriesReply")
+    assert cluster["S2"].commit_index == 1
+    cluster.deliver("S3", "S1")
+    assert cluster["S1"].is_leader, "of term 1, by a vote of S3 that is long past"
+    assert cluster["S1"].commit_index == 0
+    assert cluster.violations == []
+
+
+def test_an_overwritten_entry_that_a_majority_once_stored():
+    """Figure 8 (d): entry 2 of term 2 is on S1 and S2, and S3 overwrites it; it was never committed."""
+    logs = {"S1": [(1, "a"), (2, "b")], "S2": [(1, "a"), (2, "b")], "S3": [(1, "a"), (3, "c")]}
+    cluster = Cluster(3, logs=logs)
+    cluster.timeout("S3")
+    cluster.deliver_all()
+    assert cluster.leader == "S3"
+    assert [e.term for _, e in cluster["S1"].log] == [1, 3, 4]
+    assert cluster.violations == []
+
+
+# --- Each asks what it says --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("invariant", INVARIANTS, ids=NAMES)
+def test_what_an_invariant_reports_is_a_sentence(invariant):
+    tree = ast.parse(inspect.getsource(invariants))
+    function = next(f for f in tree.body if isinstance(f, ast.FunctionDef) and f.name == invariant.ask.__name__)
+    returned = [r.value for r in ast.walk(function) if isinstance(r, ast.Return) and isinstance(r.value, (ast.JoinedStr, ast.Constant))]
+    sentences = [ast.unparse(value) for value in returned if ast.unparse(value) != "None"]
+    assert sentences
+    assert all(text.rstrip("'\"").endswith(".") for text in sentences)

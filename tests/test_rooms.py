@@ -1,0 +1,95 @@
+"""The rooms of the house: each imports only from rooms below it, and nothing heavy comes in before it is used."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parents[1] / "raft_lab"
+FLOORS = {"raft": 0, "sim": 1, "check": 2, "kv": 2, "view": 3, "course": 3, "kube": 3, "serve": 4, "cli": 5}
+MODULES = sorted(HOUSE.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(HOUSE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def room_of(module: str) -> str:
+    """'raft_lab.sim.world' is in the room 'sim'; the package itself is in none."""
+    return module.split(".")[1] if module.count(".") else ""
+
+
+def imports(path: Path, only_at_import_time: bool = False) -> set[str]:
+    """Everything that a module imports, as full names."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    lazy = {id(n) for f in ast.walk(tree) if isinstance(f, (ast.FunctionDef, ast.AsyncFunctionDef)) for n in ast.walk(f)}
+    found = set()
+    for node in ast.walk(tree):
+        if only_at_import_time and id(node) in lazy:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {node.module, *(n for n in names if n in NAMES)}
+    return found
+
+
+NAMES = {name_of(path) for path in MODULES}
+BY_NAME = {name_of(path): path for path in MODULES}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_room_imports_only_from_rooms_below_it(path):
+    mine = room_of(name_of(path))
+    for imported in imports(path):
+        if imported.split(".")[0] != "raft_lab" or not mine or imported == "raft_lab":
+            continue
+        theirs = room_of(imported)
+        assert theirs == mine or FLOORS[theirs] < FLOORS[mine], f"{name_of(path)} imports {imported}"
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if room_of(name_of(p)) in ("raft", "sim", "check")], ids=name_of)
+def test_the_lower_rooms_need_nothing_but_the_standard_library(path):
+    for imported in imports(path):
+        first = imported.split(".")[0]
+        assert first == "raft_lab" or first in sys.stdlib_module_names, f"{name_of(path)} imports {imported}"
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if room_of(name_of(p)) == "raft"], ids=name_of)
+def test_the_engine_has_no_clock_no_chance_and_no_outside(path):
+    assert not imports(path) & {"time", "datetime", "random", "secrets", "os", "io", "socket", "threading", "asyncio", "pathlib"}
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    needs = {name: {i for i in imports(path, True) if i in NAMES and i != name} for name, path in BY_NAME.items()}
+    needs = {name: needed - {"raft_lab"} for name, needed in needs.items()}
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join((*way, name))
+        if name not in done:
+            for needed in sorted(needs[name]):
+                visit(needed, (*way, name))
+            done.add(name)
+
+    for name in sorted(needs):
+        visit(name, ())
+
+
+def test_importing_raft_lab_brings_in_nothing_heavy():
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", "import raft_lab; raft_lab.Cluster(3).run_until(leader=True)"],
+        capture_output=True,
+        text=True,
+        cwd=HOUSE.parent,
+    )
+    assert done.returncode == 0, done.stderr
+    loaded = {line.rsplit("|", 1)[1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "raft_lab.sim.cluster" in loaded
+    heavy = ("pandas", "numpy", "plotly", "ipywidgets", "anywidget", "jupyterlab", "IPython", "traitlets", "raft_lab.view")
+    assert not {name for name in loaded if name.startswith(heavy)}
