@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from browser.chromium import ARGUMENTS, HOW_TO_GET_ONE, find_chromium
 
 

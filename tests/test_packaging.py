@@ -11,8 +11,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from browser.jupyter import await_answer, free_port, own_env, stop
 from packaging.requirements import Requirement
+
+from browser.jupyter import await_answer, free_port, own_env, stop
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -13,8 +13,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from browser.chromium import ARGUMENTS, find_chromium
 from playwright.sync_api import sync_playwright
+
+from browser.chromium import ARGUMENTS, find_chromium
 from view import sample_tapes
 from view.test_lab_js import LabPage, bundle
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from browser.jupyter import Jupyter, running_jupyter
 from browser.notebook import Notebook, write_notebook
 
+expect.set_options(timeout=30_000)  # patience for slow machines, not a claim about speed
 _LOOPBACK = {"127.0.0.1", "localhost", "::1", None}
 
 

@@ -114,8 +114,12 @@ class Notebook:
         return json.loads(self.kernel(f"import json\nprint(json.dumps({expression}))"))
 
     def await_in_kernel(self, condition: str) -> None:
-        """Wait until an expression is true in the kernel."""
-        assert self.kernel(waiting_cell(condition)) == "it came"
+        """Ask until an expression is true in the kernel, which is at rest in between and can hear the browser."""
+        for _ in range(200):
+            if self.value(condition):
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"asked 200 times, and it is still not so: {condition}")
 
     def save(self) -> dict[str, Any]:
         """Save the notebook; answers with what is in the file."""

@@ -142,7 +142,11 @@ def test_a_saved_notebook_holds_every_step(open_notebook: OpenNotebook) -> None:
     for _ in range(5):
         lab.press_step()
 
-    notebook.await_in_file(lambda saved: [step["id"] for step in tape_in(saved)["steps"]] == [0, 1, 2, 3, 4, 5])
+    def holds_all(saved: dict[str, Any]) -> bool:
+        tape = tape_in(saved)
+        return ([step["id"] for step in tape["steps"]], tape["cursor"]) == ([0, 1, 2, 3, 4, 5], 5)
+
+    notebook.await_in_file(holds_all)
 
 
 def tape_in(saved: dict[str, Any]) -> dict[str, Any]:

@@ -323,6 +323,13 @@ class CommitsAtOnce(Server):
         self.apply_committed()
 
 
+class TellsWhoApplied(Server):
+    """Its state machine depends on more than the commands: here, on whose it is."""
+
+    def apply(self, machine, op):
+        return super().apply(machine, op).with_item("applied by", self.id)
+
+
 class RemembersCommit(Server):
     """Comes back from a crash with a commitIndex that was on no disk."""
 

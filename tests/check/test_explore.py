@@ -3,8 +3,8 @@
 import random
 
 import pytest
-from check.broken import TermNotDurable, VotesTwice
 
+from check.broken import TermNotDurable, VotesTwice
 from raft_lab import Bounds, Candidate, Cluster, Follower, HandlerError, Server, explore
 from raft_lab.sim.actions import Crash, Deliver, Drop, Duplicate, Heartbeat, Propose, Restart, Timeout
 
@@ -176,7 +176,9 @@ def test_an_unknown_bound_or_invariant_is_refused():
 
 
 def test_only_the_invariants_asked_for_count():
-    assert explore(Cluster(3, server=VotesTwice), term=1, invariants={"Log Matching"}, states=3000).counterexample is None
+    assert (
+        explore(Cluster(3, server=VotesTwice), term=1, invariants={"Log Matching"}, states=3000).counterexample is None
+    )
 
 
 # --- Handlers that spoil a search ---------------------------------------------------------------------------------

@@ -4,10 +4,10 @@ import os
 from collections import Counter
 
 import pytest
-from sim.walks import Walk, healed
 
 from raft_lab import INVARIANTS, Cluster
 from raft_lab.check.invariants import broken_by
+from sim.walks import Walk, healed
 
 RUNS = int(os.environ.get("RAFT_LAB_RUNS", "10000"))
 CHUNK = 250

@@ -1,8 +1,8 @@
 """Elections: sections 5.2 and 5.4.1, and where implementations go wrong."""
 
 import pytest
-from raft.states import FIVE, THREE, answer, beat, leader, log, receive, server, terms, time_out
 
+from raft.states import FIVE, THREE, answer, beat, leader, log, receive, server, terms, time_out
 from raft_lab import (
     AppendEntries,
     AppendEntriesReply,

@@ -5,8 +5,8 @@ import pickle
 import random
 
 import pytest
-from raft.states import THREE, entries, log
 
+from raft.states import THREE, entries, log
 from raft_lab import Command, Configuration, Entry, Log
 from raft_lab.raft.log import Snapshot
 from raft_lab.raft.values import FrozenMap
@@ -209,7 +209,9 @@ def test_equal_logs_are_equal_however_they_came_about():
     assert one is not other
 
 
-@pytest.mark.parametrize("other", [log(1, 1), log(1, 1, 3), log(1, 1, 2, 2), Log(BASE, entries(1, 1, 2)), "a log", None])
+@pytest.mark.parametrize(
+    "other", [log(1, 1), log(1, 1, 3), log(1, 1, 2, 2), Log(BASE, entries(1, 1, 2)), "a log", None]
+)
 def test_different_logs_differ(other):
     assert log(1, 1, 2) != other
 

@@ -3,8 +3,8 @@
 import itertools
 
 import pytest
-from raft.states import FIVE, answer, ask, beat, entries, leader, log, receive, server, terms
 
+from raft.states import FIVE, answer, ask, beat, entries, leader, log, receive, server, terms
 from raft_lab import (
     AppendEntries,
     AppendEntriesReply,
@@ -133,7 +133,9 @@ def test_a_clients_command_is_appended_and_sent_with_what_each_follower_lacks():
 
 
 @pytest.mark.parametrize(
-    ("role", "hint"), [(Follower(), None), (Follower("S2"), "S2"), (Candidate({"S1"}), None)], ids=["follower", "led", "candidate"]
+    ("role", "hint"),
+    [(Follower(), None), (Follower("S2"), "S2"), (Candidate({"S1"}), None)],
+    ids=["follower", "led", "candidate"],
 )
 def test_who_does_not_lead_appends_nothing_and_says_who_does(role, hint):
     before = server(1, role=role)
@@ -260,7 +262,9 @@ def test_whatever_two_logs_look_like_the_leader_finds_where_they_agree():
 
 def match_where_they_meet(one, other):
     """What two logs of one run always have: a term begins at one place only, and equal terms mean equal logs so far."""
-    return all(one.index(term) == other.index(term) for term in {*one} & {*other}) and all(one[:i] == other[:i] for i in range(1, min(len(one), len(other)) + 1) if one[i - 1] == other[i - 1])
+    return all(one.index(term) == other.index(term) for term in {*one} & {*other}) and all(
+        one[:i] == other[:i] for i in range(1, min(len(one), len(other)) + 1) if one[i - 1] == other[i - 1]
+    )
 
 
 # --- A leader's commit index ---------------------------------------------------------------------------------

@@ -5,9 +5,8 @@ import pickle
 import random
 
 import pytest
-from raft.states import THREE, beat, entries, leader, log, receive, server, time_out
-from sim.walks import Walk
 
+from raft.states import THREE, beat, entries, leader, log, receive, server, time_out
 from raft_lab import (
     AppendEntries,
     AppendEntriesReply,
@@ -22,6 +21,7 @@ from raft_lab import (
 from raft_lab.raft.log import Log, Snapshot
 from raft_lab.raft.state import ClientRequest, ElectionTimeout, HeartbeatTimeout, Receive, Restart
 from raft_lab.raft.values import FrozenMap
+from sim.walks import Walk
 
 # --- Purity ------------------------------------------------------------------------------------------------
 
@@ -258,7 +258,9 @@ def test_a_handler_that_raises_is_named_with_server_event_and_error():
         def on_request_vote(self, m):
             return {}["nothing"]
 
-    with pytest.raises(HandlerError, match=r"Raising failed on S1 while handling RequestVote: KeyError: 'nothing'") as e:
+    with pytest.raises(
+        HandlerError, match=r"Raising failed on S1 while handling RequestVote: KeyError: 'nothing'"
+    ) as e:
         receive(server(), RequestVote("S2", "S1", 1, 0, 0), Raising)
     assert isinstance(e.value.__cause__, KeyError)
 

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from raft_lab import Entry, HandlerError, Noop
-from raft_lab.raft.values import Chain, FrozenMap, extend, freeze
+from raft_lab.raft.values import FrozenMap, extend, freeze
 
 # --- FrozenMap ---------------------------------------------------------------------------------------------
 

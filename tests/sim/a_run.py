@@ -24,7 +24,9 @@ class Remembering(Server):
 def main(seed: int) -> None:
     rng = random.Random(seed)
     timing = Timing(loss=0.1, duplication=0.1)
-    cluster = Cluster(5, seed=seed, timing=timing, server=Remembering, logs={"S2": [(1, "set y 1")], "S3": [(2, "no-op")]})
+    cluster = Cluster(
+        5, seed=seed, timing=timing, server=Remembering, logs={"S2": [(1, "set y 1")], "S3": [(2, "no-op")]}
+    )
     for _ in range(25):
         cluster.step(rng.randint(1, 12))
         if rng.random() < 0.6:

@@ -1,7 +1,6 @@
 """Every action: when it is possible, and what it does. Equal situations are equal worlds, however they came about."""
 
 import pytest
-from sim.walks import Walk
 
 from raft_lab import ActionRefused, AppendEntries, Cluster, Follower, RequestVote, RequestVoteReply, Server
 from raft_lab.sim.actions import (
@@ -16,6 +15,7 @@ from raft_lab.sim.actions import (
     enabled,
     every,
 )
+from sim.walks import Walk
 
 
 def campaigning(servers: int = 3) -> Cluster:

@@ -37,7 +37,11 @@ def busy() -> Cluster:
 GONE = RequestVote("S1", "S2", 1, 0, 0)
 
 REFUSED = {
-    "an unknown server times out": (lambda c: c.timeout("S9"), UnknownName, "there is no server 'S9'; the servers are S1, S2, S3"),
+    "an unknown server times out": (
+        lambda c: c.timeout("S9"),
+        UnknownName,
+        "there is no server 'S9'; the servers are S1, S2, S3",
+    ),
     "a server that is a number": (lambda c: c.crash(1), UnknownName, "there is no server 1"),
     "a server that is a list": (lambda c: c.crash([]), UnknownName, "there is no server []"),
     "an unknown server looked up": (lambda c: c["S9"], UnknownName, "there is no server 'S9'"),
@@ -47,7 +51,11 @@ REFUSED = {
     "an unknown leader is awaited": (lambda c: c.run_until(leader="S9"), UnknownName, "there is no server 'S9'"),
     "a crashed server crashes": (lambda c: c.crash("S3"), ActionRefused, "S3 is crashed already"),
     "a crashed server times out": (lambda c: c.timeout("S3"), ActionRefused, "restart it first: cluster.restart('S3')"),
-    "a crashed server gets a proposal": (lambda c: c.propose("x", "S3"), ActionRefused, "S3 is crashed; restart it first"),
+    "a crashed server gets a proposal": (
+        lambda c: c.propose("x", "S3"),
+        ActionRefused,
+        "S3 is crashed; restart it first",
+    ),
     "a running server restarts": (lambda c: c.restart("S2"), ActionRefused, "only a crashed server restarts"),
     "a leader times out": (lambda c: c.timeout("S1"), ActionRefused, "a leader has no election timer"),
     "a follower sends heartbeats": (lambda c: c.heartbeat("S2"), ActionRefused, "only a leader sends heartbeats"),
@@ -57,13 +65,21 @@ REFUSED = {
     "a message no longer in flight is held": (lambda c: c.hold(GONE), ActionRefused, "is not in flight"),
     "a message no longer in flight is released": (lambda c: c.release(GONE), ActionRefused, "is not in flight"),
     "a message arrives over a cut link": (lambda c: c.deliver("S1", "S2"), ActionRefused, "is cut; mend it first"),
-    "a message arrives at a crashed server": (lambda c: c.deliver("S1", "S3"), ActionRefused, "S3 is crashed; restart it"),
+    "a message arrives at a crashed server": (
+        lambda c: c.deliver("S1", "S3"),
+        ActionRefused,
+        "S3 is crashed; restart it",
+    ),
     "a message of a kind that is not there": (
         lambda c: c.deliver("S1", "S2", "RequestVote"),
         ActionRefused,
         "no RequestVote from S1 to S2 is in flight",
     ),
-    "a message with one end only": (lambda c: c.deliver("S1"), ActionRefused, "its two ends: cluster.deliver('S1', 'S2')"),
+    "a message with one end only": (
+        lambda c: c.deliver("S1"),
+        ActionRefused,
+        "its two ends: cluster.deliver('S1', 'S2')",
+    ),
     "a message that is none": (lambda c: c.drop(None), ActionRefused, "name a message of cluster.messages"),
     "a link is cut twice": (lambda c: c.cut("S1", "S2"), ActionRefused, "is cut already"),
     "a whole link is mended": (lambda c: c.mend("S2", "S1"), ActionRefused, "is not cut"),
@@ -89,7 +105,11 @@ REFUSED = {
     "time as a word": (lambda c: c.run("long"), ActionRefused, "a number of milliseconds"),
     "time backwards": (lambda c: c.run(-5), ActionRefused, "a number of milliseconds above 0"),
     "time that is no number": (lambda c: c.run(float("nan")), ActionRefused, "a number of milliseconds"),
-    "a step not on the tape": (lambda c: c.goto(10_000), UnknownName, "there is no step 10000; the tape holds steps 0 to"),
+    "a step not on the tape": (
+        lambda c: c.goto(10_000),
+        UnknownName,
+        "there is no step 10000; the tape holds steps 0 to",
+    ),
     "a step before the first": (lambda c: c.goto(-1), UnknownName, "there is no step -1"),
     "a step of another cluster": (lambda c: c.goto(Cluster(3).now), UnknownName, "a step of another cluster"),
     "too many deliveries": (lambda c: c.deliver_all(limit=0), ActionRefused, "raise the limit"),
@@ -300,26 +320,41 @@ DAMAGE = {
     "a number": (lambda text, c: "7", "not a run saved by raft_lab"),
     "another format": (lambda text, c: json.dumps({"format": "notebook"}), "not a run saved by raft_lab"),
     "brackets without end": (lambda text, c: "[" * 200_000, "cannot be loaded"),
-    "newer": (lambda text, c: resealed(forged(c, ["version"], VERSION + 1)), f"version {VERSION + 1}.*upgrade raft_lab"),
+    "newer": (
+        lambda text, c: resealed(forged(c, ["version"], VERSION + 1)),
+        f"version {VERSION + 1}.*upgrade raft_lab",
+    ),
     "no version": (lambda text, c: resealed({k: v for k, v in c.items() if k != "version"}), "version None"),
     "seed edited": (lambda text, c: json.dumps(forged(c, ["seed"], 6)), "changed after it was saved"),
     "checksum removed": (
         lambda text, c: json.dumps({k: v for k, v in c.items() if k != "checksum"}),
         "changed after it was saved",
     ),
-    "a step edited": (lambda text, c: json.dumps(forged(c, ["steps", 0, "verb"], "drop")), "changed after it was saved"),
+    "a step edited": (
+        lambda text, c: json.dumps(forged(c, ["steps", 0, "verb"], "drop")),
+        "changed after it was saved",
+    ),
     "no steps, resealed": (lambda text, c: resealed({k: v for k, v in c.items() if k != "steps"}), "damaged"),
     "steps a number, resealed": (lambda text, c: resealed(forged(c, ["steps"], 5)), "damaged"),
     "cursor beyond the end, resealed": (lambda text, c: resealed(forged(c, ["cursor"], 10_000)), "no step 10000"),
     "cursor a word, resealed": (lambda text, c: resealed(forged(c, ["cursor"], "end")), "damaged"),
     "cursor elsewhere, resealed": (lambda text, c: resealed(forged(c, ["cursor"], 1)), "lead elsewhere"),
-    "an unknown verb, resealed": (lambda text, c: resealed(forged(c, ["steps", 0, "verb"], "bribe")), "'bribe', which no action"),
-    "a verb that does not fit, resealed": (lambda text, c: resealed(forged(c, ["steps", 0, "verb"], "drop")), "damaged"),
+    "an unknown verb, resealed": (
+        lambda text, c: resealed(forged(c, ["steps", 0, "verb"], "bribe")),
+        "'bribe', which no action",
+    ),
+    "a verb that does not fit, resealed": (
+        lambda text, c: resealed(forged(c, ["steps", 0, "verb"], "drop")),
+        "damaged",
+    ),
     "a step of a server that is not there, resealed": (
         lambda text, c: resealed(forged(c, ["steps", 0, "action", "server"], "S9")),
         "cannot be done again: there is no server 'S9'",
     ),
-    "a step that follows itself, resealed": (lambda text, c: resealed(forged(c, ["steps", 0, "parent"], 1)), "not before it"),
+    "a step that follows itself, resealed": (
+        lambda text, c: resealed(forged(c, ["steps", 0, "parent"], 1)),
+        "not before it",
+    ),
     "a step twice, resealed": (
         lambda text, c: resealed(forged(c, ["steps"], [c["steps"][0], *c["steps"]])),
         "cannot be loaded",

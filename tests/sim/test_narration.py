@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from sim.walks import Walk
 
 from raft_lab import Cluster, Server
 from raft_lab.sim.actions import Hold, Release, Swap, enabled
 from raft_lab.sim.narrator import message_text, narrate
+from sim.walks import Walk
 
 
 def well_said(text: str) -> None:
@@ -158,7 +158,9 @@ def test_a_failed_consistency_check_says_why_and_the_retry_from_where():
     healed = tell(
         lead,
         lambda c: c.deliver("S1", "S2", "AppendEntriesReply"),
-        lambda c: c.deliver(max((m for m in c.messages if m.dst == "S1" and hasattr(m, "entries")), key=lambda m: len(m.entries))),
+        lambda c: c.deliver(
+            max((m for m in c.messages if m.dst == "S1" and hasattr(m, "entries")), key=lambda m: len(m.entries))
+        ),
         logs=LONG,
     )
     assert "S1 stores 2 entries from S2, replacing 2 entries that conflicted" in healed

@@ -1,5 +1,7 @@
 """Timed driving chooses the next action: the same on every run, and each draw on its own."""
 
+import itertools
+
 import pytest
 
 from raft_lab import ActionRefused, Cluster, Server, Timing
@@ -80,7 +82,7 @@ def test_a_leader_sends_heartbeats_at_even_intervals():
     cluster.run(500)
     beats = [s.schedule.now_us for s in cluster.history if isinstance(s.action, Heartbeat)]
     assert len(beats) >= 9
-    assert {later - earlier for earlier, later in zip(beats, beats[1:], strict=False)} == {50_000}
+    assert {later - earlier for earlier, later in itertools.pairwise(beats)} == {50_000}
 
 
 def test_as_long_as_the_leader_is_heard_no_election_timer_runs_out():
@@ -200,7 +202,9 @@ def test_what_happens_on_one_link_does_not_change_the_draws_on_another():
         other.timeout(name)
 
     def on_link(cluster, src, dst):
-        return [(f.due_us, f.lost, f.twin) for f in cluster.schedule.flights if (f.message.src, f.message.dst) == (src, dst)]
+        return [
+            (f.due_us, f.lost, f.twin) for f in cluster.schedule.flights if (f.message.src, f.message.dst) == (src, dst)
+        ]
 
     assert on_link(one, "S2", "S1") == on_link(other, "S2", "S1")
     assert on_link(one, "S2", "S3") == on_link(other, "S2", "S3")

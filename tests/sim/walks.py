@@ -11,7 +11,16 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from raft_lab import AppendEntries, AppendEntriesReply, Candidate, Cluster, Leader, RequestVote, RequestVoteReply, Server
+from raft_lab import (
+    AppendEntries,
+    AppendEntriesReply,
+    Candidate,
+    Cluster,
+    Leader,
+    RequestVote,
+    RequestVoteReply,
+    Server,
+)
 from raft_lab.sim.actions import (
     Action,
     Crash,

@@ -439,7 +439,7 @@ def test_without_a_kernel_the_lab_says_so_quietly(lab_apart: LabPage) -> None:
     lab.show(sample_tapes.election())
     lab.button("Step").click()
     lab.page.clock.fast_forward(4500)
-    assert lab.text(".rl-silent") == "No kernel answers: you can still play what was recorded."
+    assert lab.text(".rl-silent") == "The kernel is busy or gone: you can still play what was recorded."
     lab.button("Back").click()
     assert lab.step == 3
 

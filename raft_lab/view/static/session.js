@@ -23,7 +23,7 @@ import { Player } from "./player.js";
 const ANSWER_WITHIN_MS = 4000;
 const TELL_AFTER_MS = 80;
 const SAVE_AFTER_MS = 1000;
-const NO_KERNEL = "No kernel answers: you can still play what was recorded.";
+const NO_KERNEL = "The kernel is busy or gone: you can still play what was recorded.";
 
 export class Session {
   /** @type {Map<Model, {message: (content: any) => void, tape: () => void}>} */
@@ -153,9 +153,7 @@ export class Session {
 
   #unanswered() {
     const wanted = [...this.#asked.values()].some((what) => what !== "hello");
-    this.#asked.clear();
-    this.#wishes = [];
-    this.kernel = "silent";
+    this.kernel = "silent"; // busy or gone: if an answer comes after all, it is taken
     this.playing = false;
     if (wanted) this.#note("silent", NO_KERNEL);
     this.tell("play");
