@@ -130,7 +130,6 @@ BUDGETS = {
 
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_a_budget_limits_how_often_it_happens_in_a_run(budget):
-    """An invariant that breaks when it happens once too often is never broken within the budget."""
     kind = BUDGETS[budget]
     runs = every_run(led(), depth=4, **{budget: 1})
     counts = {sum(isinstance(action, kind) for action in run) for run in runs}

@@ -11,7 +11,6 @@ from raft_lab import (
     Leader,
     Log,
     Message,
-    Noop,
     Progress,
     Server,
     State,
@@ -20,7 +19,6 @@ from raft_lab.raft.log import Snapshot
 from raft_lab.raft.state import (
     ClientRequest,
     ElectionTimeout,
-    Event,
     HeartbeatTimeout,
     Outcome,
     Receive,
@@ -74,10 +72,6 @@ def leader(*terms: int, match: dict[str, int] | None = None, next_: dict[str, in
     return server(*terms, vote=options.get("id", "S1"), role=Leader(known), **options)
 
 
-def happen(state: State, event: Event, engine: type[Server] = Server) -> Outcome:
-    return engine.step(state, event)
-
-
 def receive(state: State, message: Message, engine: type[Server] = Server) -> Outcome:
     return engine.step(state, Receive(message))
 
@@ -102,6 +96,3 @@ def answer(outcome: Outcome) -> Message:
 
 def terms(state: State) -> list[int]:
     return [entry.term for _, entry in state.log]
-
-
-NOOP = Noop()

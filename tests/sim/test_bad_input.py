@@ -134,6 +134,16 @@ def test_a_refused_call_says_why_and_changes_nothing(case):
     assert len(cluster.tape) == steps
 
 
+@pytest.mark.xfail(
+    strict=True, raises=(TypeError, ValueError, OverflowError), reason="wait() does not check its argument yet"
+)
+@pytest.mark.parametrize("ms", ["long", float("nan"), float("inf")])
+def test_waiting_for_no_number_of_milliseconds_is_refused(ms):
+    cluster = busy()
+    with pytest.raises(ActionRefused):
+        cluster.wait(ms)
+
+
 def test_with_no_leader_a_proposal_needs_a_name():
     cluster = Cluster(3)
     with pytest.raises(ActionRefused, match=r"no server leads now.*cluster\.run_until\(leader=True\) first"):
