@@ -349,10 +349,11 @@ def broken_by(before: World, action: Action, done: Transition) -> list[Violation
     if after.servers is before.servers and after.network is before.network:
         return []
     found = []
-    changed = [s for s in after.servers.values() if s is not before.servers[s.id]]
+    changed = [s for s in after.servers.values() if s is not before.servers.get(s.id)]
     touched = changed or ([after.servers[action.actor]] if action.actor and done.sent else [])
     for new in touched:
-        found += _ask(_OF_STEP, Change(before.servers[new.id], new, before, after, action))
+        if new.id in before.servers:
+            found += _ask(_OF_STEP, Change(before.servers[new.id], new, before, after, action))
     for new in changed:
         found += _ask(_OF_SERVER, new)
         found += _ask(_OF_HISTORY, new, after.ghosts)

@@ -103,8 +103,8 @@ class Clients(Reconfiguration):
         elif read.how == "lease" and self.has_committed_in_its_term() and self.has_lease():
             self.answer(ReadDone(read.id, self.last_applied, self.machine.data))
         else:
-            round = self.role.round + 1
-            self.role = replace(self.role, reads=(*self.role.reads, PendingRead(read.id, round)))
+            pending = PendingRead(read.id, self.role.round + 1)
+            self.role = replace(self.role, reads=(*self.role.reads, pending))
             self.replicate()
             self.answer_reads()
 

@@ -44,9 +44,9 @@ class Election(Core):
     def may_campaign(self) -> bool:
         """A voter of the latest configuration, or of the one before while the latest is not committed (4.2.2)."""
         log = self.log
-        if log.configuration_index > self.commit_index and log.configuration_at(
-            log.configuration_index - 1
-        ).is_voter(self.id):
+        if log.configuration_index > self.commit_index and log.configuration_at(log.configuration_index - 1).is_voter(
+            self.id
+        ):
             return True
         return self.configuration.is_voter(self.id)
 
@@ -54,13 +54,20 @@ class Election(Core):
         """Start a term, vote for oneself, ask all others (section 5.2)."""
         self.current_term += 1
         self.voted_for = self.id
-        self.role = Candidate(frozenset({self.id}))
+        self.role = Candidate(frozenset({self.id}) if self.writes_at_once() else frozenset())
         self.reset_election_timer()
         last_index, last_term = self.log.last_index, self.log.last_term
         for peer in self.peers:
             if self.configuration.is_voter(peer):
                 self.send(RequestVote(self.id, peer, self.current_term, last_index, last_term, disrupt))
         self.tally()
+
+    def on_disk_written(self) -> None:
+        """A candidate's own vote counts once it is on disk, like any other."""
+        super().on_disk_written()
+        if isinstance(self.role, Candidate) and self.voted_for == self.id:
+            self.role = Candidate(self.role.votes | {self.id})
+            self.tally()
 
     def on_request_vote(self, m: RequestVote) -> None:
         """Grant at most one vote a term, first come first served, and only to an up-to-date log (5.2, 5.4)."""

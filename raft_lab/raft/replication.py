@@ -42,9 +42,7 @@ class Replication(Election):
         assert isinstance(self.role, Leader)
         prev = self.role.progress[peer].next_index - 1
         if prev < self.log.snapshot.last_included_index:
-            self.send(
-                InstallSnapshot(self.id, peer, self.current_term, self.log.snapshot, self.role.round, self.now)
-            )
+            self.send(InstallSnapshot(self.id, peer, self.current_term, self.log.snapshot, self.role.round, self.now))
             return
         entries = self.log.after(prev, self.max_entries_per_message)
         self.send(
@@ -146,9 +144,7 @@ class Replication(Election):
         if not isinstance(self.role, Leader) or m.term != self.current_term or m.src not in self.role.progress:
             return None
         known = self.role.progress[m.src]
-        known = replace(
-            known, acked_round=max(known.acked_round, m.round), acked_at=max(known.acked_at, m.sent_at)
-        )
+        known = replace(known, acked_round=max(known.acked_round, m.round), acked_at=max(known.acked_at, m.sent_at))
         if self.checks_quorum():
             self.role = replace(self.role, in_touch=self.role.in_touch | {m.src})
         self.note_progress(m.src, known)

@@ -16,7 +16,7 @@ from raft_lab.raft.messages import (
     RequestVoteReply,
     TimeoutNow,
 )
-from raft_lab.raft.state import Event, Receive
+from raft_lab.raft.state import Event, Follower, Leader, Receive, State
 
 
 class Server(Clients):
@@ -30,6 +30,22 @@ class Server(Clients):
         class Counting(Server):
             volatile = {"elections": 0}
     """
+
+    @classmethod
+    def timers(cls, state: State) -> tuple[str, ...]:
+        """Which timers run on a server in `state`, by what they are for."""
+        server, role, wanted = cls(state), state.role, []
+        if isinstance(role, Leader):
+            wanted.append("heartbeat")
+            if server.checks_quorum() or role.transferee is not None:
+                wanted.append("quorum")
+        elif server.may_campaign():
+            wanted.append("election")
+        if isinstance(role, Follower) and role.in_touch:
+            wanted.append("silence")
+        if state.disk is not None:
+            wanted.append("disk")
+        return tuple(wanted)
 
     def _handle(self, event: Event) -> None:
         match event:

@@ -132,7 +132,7 @@ class State:
     commit_index: int = 0
     last_applied: int = 0
     machine: Machine = Machine()  # noqa: RUF009 - an immutable value
-    role: Role = Follower()  # noqa: RUF009 - an immutable value
+    role: Role = Follower()
     # when writes take time: what is on disk (None: everything), and the messages that wait for it
     disk: Disk | None = None
     waiting: tuple[Message, ...] = ()

@@ -13,7 +13,7 @@ from typing import Protocol
 from raft_lab.raft.log import Log
 from raft_lab.raft.messages import Message
 from raft_lab.raft.server import Server
-from raft_lab.raft.state import Accepted, Event, Outcome, Rejected, State
+from raft_lab.raft.state import Accepted, Answer, Disk, Event, Outcome, Rejected, State
 from raft_lab.raft.values import Chain, FrozenMap
 from raft_lab.sim.errors import UnknownName
 
@@ -24,8 +24,14 @@ class Behaviour(Protocol):
     def step(self, state: State, event: Event, now: int = 0) -> Outcome:
         """See `Server.step`."""
 
+    def initial(self, id: str, log: Log, current_term: int = 0, voted_for: str | None = None) -> State:
+        """See `Server.initial`."""
+
     def crashed(self, state: State) -> State:
         """See `Server.crashed`."""
+
+    def timers(self, state: State) -> tuple[str, ...]:
+        """See `Server.timers`."""
 
 
 def behaviour_name(behaviour: Behaviour) -> str:
@@ -53,12 +59,13 @@ class Ghosts:
         """The ghosts after one server has come to the state `after`."""
         ghosts = self
         term = after.current_term
-        if after.voted_for is not None and (after.id, term) not in ghosts.votes:
-            ghosts = replace(ghosts, votes=ghosts.votes.with_item((after.id, term), after.voted_for))
+        kept = after.disk or Disk(term, after.voted_for, after.log)  # a vote counts once it is on disk
+        if kept.voted_for is not None and (after.id, kept.current_term) not in ghosts.votes:
+            ghosts = replace(ghosts, votes=ghosts.votes.with_item((after.id, kept.current_term), kept.voted_for))
         if after.is_leader and term not in ghosts.leader_of:
             ghosts = replace(ghosts, leader_of=ghosts.leader_of.with_item(term, after.id))
         reach = min(after.commit_index, after.log.last_index)
-        if reach > ghosts.committed.last_index:
+        if reach > ghosts.committed.last_index >= after.log.snapshot.last_included_index:
             committed, commit_terms = ghosts.committed, ghosts.commit_terms
             for entry in after.log.after(committed.last_index, reach - committed.last_index):
                 committed = committed.append(entry)
@@ -139,7 +146,7 @@ class World:
         world = self if outcome.state is before else self.with_state(outcome.state)
         if outcome.messages:
             world = world.plus(outcome.messages)
-        return Transition(world, outcome.messages, name if outcome.timer_reset else None, outcome.reply)
+        return Transition(world, outcome.messages, name if outcome.timer_reset else None, outcome.answers)
 
     def with_state(self, after: State) -> World:
         """With one server in another state, and the ghosts that follow from it."""
@@ -152,9 +159,14 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """What an action did: the world after it, the messages sent, whose election timer began anew, any reply."""
+    """What an action did: the world after it, the messages sent, whose election timer began anew, any answers."""
 
     world: World
     sent: tuple[Message, ...] = ()
     timer_reset: str | None = None
-    reply: Accepted | Rejected | None = None
+    answers: tuple[Answer, ...] = ()
+
+    @property
+    def reply(self) -> Accepted | Rejected | None:
+        """What the server said at once to whoever asked."""
+        return next((answer for answer in self.answers if isinstance(answer, Accepted | Rejected)), None)
