@@ -115,7 +115,7 @@ class Clients(Reconfiguration):
         if self.may_take_read_index():
             noted = tuple(replace(read, index=read.index or self.commit_index) for read in self.role.reads)
             self.role = replace(self.role, reads=noted)
-        confirmed = self.configuration.quorum_min(self.acked_round)
+        confirmed = self.quorum_min(self.acked_round)
         left = []
         for read in self.role.reads:
             if read.index and self.is_confirmed(read, confirmed) and self.last_applied >= read.index:
@@ -143,5 +143,5 @@ class Clients(Reconfiguration):
         if not isinstance(self.role, Leader) or self.role.transferee is not None:
             return False
         progress = self.role.progress
-        since = self.configuration.quorum_min(lambda s: self.now if s == self.id else progress[s].acked_at)
+        since = self.quorum_min(lambda s: self.now if s == self.id else progress[s].acked_at)
         return self.now < since + self.lease_us

@@ -8,11 +8,10 @@ the environment to say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from typing import Any, ClassVar
 
-from raft_lab.raft import state as events
 from raft_lab.raft.errors import HandlerError
 from raft_lab.raft.log import Log
 from raft_lab.raft.machine import Machine
@@ -55,8 +54,10 @@ class Core:
     last_applied: int
     machine: Machine
     role: Role
-    disk: Disk | None
     now: int
+    _on_disk: Disk
+    _waiting: tuple[Message, ...]
+    _released: tuple[Message, ...]
     _outbox: list[Message]
     _timer_reset: bool
     _answers: list[Answer]
@@ -77,6 +78,14 @@ class Core:
     def leader_id(self) -> str | None:
         """Where to send a client."""
         return self.role.leader_id if isinstance(self.role, Follower) else None
+
+    def has_quorum(self, servers: Collection[str]) -> bool:
+        """Whether `servers` are a quorum: a majority, and of each half of a joint configuration (section 6)."""
+        return self.configuration.has_quorum(servers)
+
+    def quorum_min(self, value: Callable[[str], int]) -> int:
+        """The largest number that a quorum has reached; commit index, read round and lease are all this."""
+        return self.configuration.quorum_min(value)
 
     def send(self, message: Message) -> None:
         """Hand a message to the network, which may lose, delay, reorder or repeat it."""
@@ -115,6 +124,8 @@ class Core:
 
     def on_disk_written(self) -> None:
         """What waited may be sent now, and a leader counts itself up to here (dissertation 10.2.1)."""
+        self._on_disk = Disk(self.current_term, self.voted_for, self.log)
+        self._released, self._waiting = self._waiting, ()
         self.advance_commit_index()
 
     # Rules about the disk
@@ -138,8 +149,9 @@ class Core:
         self.last_applied = state.last_applied
         self.machine = state.machine
         self.role = state.role
-        self.disk = state.disk
         self.now = now
+        self._on_disk = state.disk or Disk(state.current_term, state.voted_for, state.log)
+        self._waiting, self._released = state.waiting, ()
         self._outbox = []
         self._timer_reset = False
         self._answers = []
@@ -216,25 +228,24 @@ class Core:
             raise HandlerError(
                 f"{cls.__name__} failed on {state.id} while handling {what}: {type(error).__name__}: {error}"
             ) from error
-        return server._outcome(state, isinstance(event, events.DiskWritten))
+        return server._outcome(state)
 
     def _handle(self, event: Event) -> None:
         """Find the handler by the event's name; see server.py."""
 
-    def _outcome(self, before: State, written: bool) -> Outcome:
+    def _outcome(self, before: State) -> Outcome:
         if not type(self).__module__.startswith("raft_lab.raft."):
             self._check_values()
         names = (*self.durable, *self.volatile)
         extra = FrozenMap({name: freeze(self.__dict__[name]) for name in names}) if names else before.extra
-        sent, waiting, disk = tuple(self._outbox), before.waiting, None
-        if not self.writes_at_once() and not written:
-            on_disk = before.disk or Disk(before.current_term, before.voted_for, before.log)
-            if on_disk != Disk(self.current_term, self.voted_for, self.log):
-                disk = on_disk
-                waiting += tuple(m for m in sent if self.waits_for_disk(m))
-                sent = tuple(m for m in sent if not self.waits_for_disk(m))
-        if disk is None:
+        sent, waiting, disk = tuple(self._outbox), self._waiting, None
+        if not self.writes_at_once() and self._on_disk != Disk(self.current_term, self.voted_for, self.log):
+            disk = self._on_disk
+            waiting += tuple(m for m in sent if self.waits_for_disk(m))
+            sent = tuple(m for m in sent if not self.waits_for_disk(m))
+        else:
             sent, waiting = waiting + sent, ()
+        sent = self._released + sent
         after = State(
             self.id,
             self.current_term,
@@ -293,4 +304,6 @@ _FIELD_TYPES: dict[str, tuple[type, ...]] = {
     "machine": (Machine,),
     "role": (Follower, PreCandidate, Candidate, Leader),
 }
-_FIELDS = frozenset({*_FIELD_TYPES, "id", "now", "disk", "_outbox", "_timer_reset", "_answers"})
+_FIELDS = frozenset(
+    {*_FIELD_TYPES, "id", "now", "_on_disk", "_waiting", "_released", "_outbox", "_timer_reset", "_answers"}
+)

@@ -28,7 +28,12 @@ class Election(Core):
         if m.term > self.current_term and not isinstance(m, PreVote):
             self.current_term = m.term
             self.voted_for = None
-            self.role = Follower()
+            if self.steps_down():
+                self.role = Follower()
+
+    def steps_down(self) -> bool:
+        """A candidate or leader of a term that is over is a follower of the new one (5.1)."""
+        return True
 
     # Campaigning
 
@@ -97,7 +102,7 @@ class Election(Core):
 
     def tally(self) -> None:
         """Votes from a quorum make a candidate leader (section 5.2)."""
-        if isinstance(self.role, Candidate) and self.configuration.has_quorum(self.role.votes):
+        if isinstance(self.role, Candidate) and self.has_quorum(self.role.votes):
             self.become_leader()
 
     def become_leader(self) -> None:
@@ -140,7 +145,7 @@ class Election(Core):
 
     def tally_pre_votes(self) -> None:
         """Grants from a quorum allow to campaign."""
-        if isinstance(self.role, PreCandidate) and self.configuration.has_quorum(self.role.votes):
+        if isinstance(self.role, PreCandidate) and self.has_quorum(self.role.votes):
             self.campaign()
 
     # Not being disturbed (section 6; dissertation 4.2.3 and 6.2)
@@ -174,7 +179,7 @@ class Election(Core):
             return
         in_touch = self.role.in_touch | {self.id}
         self.role = replace(self.role, in_touch=frozenset(), transferee=None)
-        if self.checks_quorum() and not self.configuration.has_quorum(in_touch):
+        if self.checks_quorum() and not self.has_quorum(in_touch):
             self.role = Follower()
 
     # Handing over (dissertation 3.10)

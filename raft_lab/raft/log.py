@@ -149,12 +149,8 @@ class Log:
         return self._with(self._upto(index - 1), tuple(n for n in self._configurations if n < index))
 
     def compact(self, snapshot: Snapshot) -> Log:
-        """The log on top of `snapshot`: what follows it is kept if it fits, that is, if the terms agree there."""
-        index = snapshot.last_included_index
-        fits = self.snapshot.last_included_index <= index <= self.last_index
-        if fits and self.term(index) == snapshot.last_included_term:
-            return Log(snapshot, self.after(index))
-        return Log(snapshot)
+        """The log on top of `snapshot`, with the entries that follow its end."""
+        return Log(snapshot, self.after(snapshot.last_included_index))
 
     @property
     def configuration(self) -> Configuration:

@@ -34,7 +34,7 @@ class Reconfiguration(Replication):
             return "a cluster needs at least one voter"
         if not self.last_change_is_done():
             return "the change before it is not committed yet"
-        if wanted.single and not self.has_committed_in_its_term():
+        if wanted.single and not self.may_change_one():
             return "the leader has not committed an entry of its own term yet"
         if wanted.single and len(wanted.voters ^ now.voters) > 1:
             return "without joint consensus only one voter may be added or removed at a time"
@@ -47,8 +47,12 @@ class Reconfiguration(Replication):
         """One change at a time: the latest configuration is committed, and it is not a joint one (4.1, 4.3)."""
         return self.log.configuration_index <= self.commit_index and not self.configuration.is_joint
 
-    def has_committed_in_its_term(self) -> bool:
+    def may_change_one(self) -> bool:
         """The guard whose lack was the published bug of the single-server change (raft-dev, July 2015)."""
+        return self.has_committed_in_its_term()
+
+    def has_committed_in_its_term(self) -> bool:
+        """Whether everything committed before this leader's term is known to it as committed (dissertation 6.4)."""
         return self.log.term(self.commit_index) == self.current_term
 
     def has_caught_up(self, server: str) -> bool:

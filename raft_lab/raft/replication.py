@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from raft_lab.raft.election import Election
-from raft_lab.raft.log import Command, Snapshot
+from raft_lab.raft.log import Command, Entry, Log, Snapshot
 from raft_lab.raft.messages import (
     AppendEntries,
     AppendEntriesReply,
@@ -71,8 +71,7 @@ class Replication(Election):
             self.refuse_entries(m)
             return
         self.store_entries(m)
-        # Known to match the leader only up to here: what may follow in this log is not the leader's.
-        match_index = m.prev_log_index + len(m.entries)
+        match_index = self.known_match(m)
         self.commit_index = max(self.commit_index, min(m.leader_commit, match_index))
         self.apply_committed()
         self.acknowledge(m, True, match_index)
@@ -93,11 +92,19 @@ class Replication(Election):
             if index < self.log.first_index:
                 continue
             if index <= self.log.last_index:
-                if self.log.term(index) == entry.term:
+                if not self.conflicts(index, entry):
                     continue
                 self.log = self.log.truncate(index)
             self.log = self.log.append(*m.entries[offset:])
             return
+
+    def conflicts(self, index: int, entry: Entry) -> bool:
+        """Only an entry of another term contradicts what is there; a shorter request is just an old one (5.3)."""
+        return self.log.term(index) != entry.term
+
+    def known_match(self, m: AppendEntries) -> int:
+        """Up to where this log is known to match the leader's: what may follow is not the leader's (5.3)."""
+        return m.prev_log_index + len(m.entries)
 
     def refuse_entries(self, m: AppendEntries) -> None:
         """Say where the leader should try instead, so that it skips a whole term at once (end of 5.3)."""
@@ -184,19 +191,21 @@ class Replication(Election):
     def match_index(self, server: str) -> int:
         """How far `server`'s log is known to match this leader's; its own counts as far as it is on disk."""
         if server == self.id:
-            return self.log.last_index if self.disk is None else self.durable_index()
+            return self.durable_index()
         known = self.role.progress.get(server) if isinstance(self.role, Leader) else None
         return known.match_index if known else 0
 
     def durable_index(self) -> int:
         """Up to where this log is on disk."""
-        return State(self.id, self.current_term, self.voted_for, self.log, disk=self.disk).durable_index
+        if self.writes_at_once():
+            return self.log.last_index
+        return State(self.id, self.current_term, self.voted_for, self.log, disk=self._on_disk).durable_index
 
     def advance_commit_index(self) -> None:
         """Commit what a quorum stores, if it is of the leader's own term (sections 5.3 and 5.4.2)."""
         if not isinstance(self.role, Leader):
             return
-        n = self.configuration.quorum_min(self.match_index)
+        n = self.quorum_min(self.match_index)
         if n > self.commit_index and self.may_commit(n):
             self.commit_index = n
             self.apply_committed()
@@ -238,11 +247,16 @@ class Replication(Election):
         if m.term == self.current_term:
             self.follow(m.src)
             if index > self.commit_index:
-                self.log = self.log.compact(m.snapshot)
+                self.log = self.log.compact(m.snapshot) if self.keeps_tail(m.snapshot) else Log(m.snapshot)
                 self.commit_index = self.last_applied = index
                 self.machine = m.snapshot.machine
         match_index = index if m.term == self.current_term else 0
         self.send(InstallSnapshotReply(self.id, m.src, self.current_term, match_index, m.round, m.sent_at))
+
+    def keeps_tail(self, snapshot: Snapshot) -> bool:
+        """What follows the snapshot stays only if the log agrees with it where it ends (Figure 13, step 6)."""
+        index = snapshot.last_included_index
+        return index <= self.log.last_index and self.log.matches(index, snapshot.last_included_term)
 
     def on_install_snapshot_reply(self, m: InstallSnapshotReply) -> None:
         """Leaders: go on with entries from the end of the snapshot (section 7)."""

@@ -72,7 +72,6 @@ class Server(Clients):
             case events.Compact():
                 self.on_compact()
             case events.DiskWritten():
-                self.disk = None
                 self.on_disk_written()
             case events.Restart():
                 self.on_restart()

@@ -10,8 +10,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 from raft_lab.raft import state as events
-from raft_lab.raft.log import Log, Snapshot
-from raft_lab.raft.membership import Configuration
+from raft_lab.raft.log import Log
 from raft_lab.raft.messages import MESSAGE_TYPES, Message
 from raft_lab.raft.server import Server
 from raft_lab.raft.state import State
@@ -232,6 +231,11 @@ class Read(OnServer):
         return f"there is no read {self.how!r}; a read is by 'read-index', by 'lease', or 'local'"
 
     def perform(self, world: World, now: int = 0) -> Transition:
+        if self.how != "local":
+            ghosts = world.ghosts
+            world = replace(
+                world, ghosts=replace(ghosts, reads=ghosts.reads.with_item(self.id, ghosts.committed.last_index))
+            )
         return world.let(self.server, events.ReadRequest(self.id, self.how), now)
 
 
@@ -306,7 +310,7 @@ class WriteDisk(OnServer):
 
 @dataclass(frozen=True, slots=True)
 class Boot(Action):
-    """A new server starts, with nothing on its disk: it belongs to no configuration until a leader adds it."""
+    """A new server starts, with nothing on its disk but how the cluster began: it waits for a leader to add it."""
 
     server: str
     verb: ClassVar[str] = "boot"
@@ -321,7 +325,7 @@ class Boot(Action):
         return f"there is a server {self.server} already" if self.server in world.servers else None
 
     def perform(self, world: World, now: int = 0) -> Transition:
-        state = world.behaviour.initial(self.server, Log(Snapshot(Configuration(frozenset()))))
+        state = world.behaviour.initial(self.server, Log(world.ghosts.committed.snapshot))
         return Transition(replace(world, servers=world.servers.with_item(self.server, state)))
 
 
@@ -336,7 +340,8 @@ class Crash(OnServer):
         return f"{self.server} is crashed already" if self.server in world.crashed else None
 
     def perform(self, world: World, now: int = 0) -> Transition:
-        left = world.with_state(world.behaviour.crashed(world.servers[self.server]))
+        before = world.servers[self.server]
+        left = replace(world, ghosts=world.ghosts.crash(before)).with_state(world.behaviour.crashed(before))
         return Transition(replace(left, crashed=world.crashed | {self.server}))
 
 

@@ -318,7 +318,7 @@ def _checked_quorum(old: State, new: State) -> Sentence:
     if new.is_leader:
         return Sentence(f"{new.id} looks back: it is in touch with a quorum and goes on.", rule, "dissertation 6.2")
     return Sentence(
-        f"{new.id} has not heard from a quorum for a whole election timeout: it no longer leads term {old.current_term}.",
+        f"{new.id} has not heard from a quorum for an election timeout: it no longer leads term {old.current_term}.",
         rule,
         "dissertation 6.2",
     )
