@@ -115,6 +115,8 @@ def log_terms(s: State) -> str | None:
         if entry.term > term:
             return f"{s.id}'s log has an entry of term {entry.term} before or above one of term {term}."
         term = entry.term
+    if newest_first and len(newest_first) == len(s.log) and term < s.log.snapshot.last_included_term:
+        return f"{s.id}'s log goes on with term {term} after a snapshot of term {s.log.snapshot.last_included_term}."
     return None
 
 
