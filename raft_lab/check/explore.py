@@ -14,6 +14,7 @@ from typing import Any
 
 from raft_lab.check.invariants import INVARIANTS, broken_by
 from raft_lab.raft.errors import HandlerError
+from raft_lab.raft.log import Log
 from raft_lab.raft.server import Server
 from raft_lab.raft.state import Event, Outcome, State
 from raft_lab.sim.actions import Action, Crash, Deliver, Drop, Duplicate, Heartbeat, Propose, Restart, Timeout
@@ -142,6 +143,12 @@ class _Remembering:
                 )
             self.known[state, event] = found
         return found
+
+    def initial(self, id: str, log: Log, current_term: int = 0, voted_for: str | None = None) -> State:
+        return self.behaviour.initial(id, log, current_term, voted_for)
+
+    def timers(self, state: State) -> tuple[str, ...]:
+        return self.behaviour.timers(state)
 
     def crashed(self, state: State) -> State:
         return self.behaviour.crashed(state)

@@ -17,9 +17,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from raft_lab.raft.membership import Configuration
+from raft_lab.raft.messages import PreVote, PreVoteReply
 from raft_lab.raft.server import Server
-from raft_lab.raft.state import Candidate, Follower, Leader, State
-from raft_lab.sim.actions import Action, Crash, Restart
+from raft_lab.raft.state import Answer, Candidate, Disk, Follower, Leader, PreCandidate, ReadDone, State
+from raft_lab.sim.actions import Action, Crash, Read, Restart
 from raft_lab.sim.tape import Violation
 from raft_lab.sim.world import Ghosts, Transition, World
 
@@ -52,6 +54,7 @@ class Change:
     before: World
     after: World
     action: Action
+    answers: tuple[Answer, ...] = ()
 
 
 INVARIANTS: list[Invariant] = []
@@ -112,6 +115,8 @@ def log_terms(s: State) -> str | None:
         if entry.term > term:
             return f"{s.id}'s log has an entry of term {entry.term} before or above one of term {term}."
         term = entry.term
+    if newest_first and len(newest_first) == len(s.log) and term < s.log.snapshot.last_included_term:
+        return f"{s.id}'s log goes on with term {term} after a snapshot of term {s.log.snapshot.last_included_term}."
     return None
 
 
@@ -156,6 +161,55 @@ def leader_completeness(s: State, ghosts: Ghosts) -> str | None:
     return None
 
 
+@_invariant("State Is the Fold", "history", "§5.3, §8; dissertation 6.3")
+def state_is_the_fold(s: State, ghosts: Ghosts) -> str | None:
+    """A state machine is what the committed entries make of it, in order, each client's command once."""
+    if s.last_applied <= ghosts.committed.last_index and s.machine != ghosts.machine(s.last_applied):
+        return f"{s.id} has applied {s.last_applied} entries, but its state is not what they make of it."
+    return None
+
+
+@_invariant("Snapshot Is the Prefix", "history", "§7")
+def snapshot_is_the_prefix(s: State, ghosts: Ghosts) -> str | None:
+    """A snapshot holds what the committed entries up to its index make: last term, configuration, state, sessions."""
+    base, committed = s.log.snapshot, ghosts.committed
+    index = base.last_included_index
+    if index == committed.snapshot.last_included_index:
+        return None
+    if index > committed.last_index:
+        return f"{s.id}'s snapshot reaches to entry {index}, but only {committed.last_index} are committed."
+    if base.last_included_term != committed.term(index):
+        return (
+            f"{s.id}'s snapshot ends with term {base.last_included_term}, entry {index} is of {committed.term(index)}."
+        )
+    if base.configuration != committed.configuration_at(index):
+        return f"{s.id}'s snapshot up to {index} has the configuration {base.configuration}."
+    if base.machine != ghosts.machine(index):
+        return f"{s.id}'s snapshot up to {index} does not hold what those entries make."
+    return None
+
+
+@_invariant("Configuration in Use", "server", "§6; dissertation 4.1")
+def configuration_in_use(s: State) -> str | None:
+    """A server uses the latest configuration in its log, committed or not, else its snapshot's."""
+    configuration = s.log.snapshot.configuration
+    if len(s.log) > 128:
+        return None
+    for _, entry in s.log:
+        if isinstance(entry.value, Configuration):
+            configuration = entry.value
+    return None if configuration == s.configuration else f"{s.id} uses {s.configuration} instead of {configuration}."
+
+
+@_invariant("Removed Leader Goes", "server", "dissertation 4.2.2")
+def removed_leader_goes(s: State) -> str | None:
+    """A leader that has committed a configuration without itself leads no longer."""
+    now = s.configuration
+    if s.is_leader and s.log.configuration_index <= s.commit_index and not now.is_joint and not now.is_voter(s.id):
+        return f"{s.id} still leads term {s.current_term}, but it has committed {now}, to which it does not belong."
+    return None
+
+
 # --- Of two servers ---------------------------------------------------------------------------------
 
 
@@ -172,14 +226,6 @@ def log_matching(a: State, b: State) -> str | None:
             f"{a.id} and {b.id} both have an entry {index} of term {a.log.term(index)}, "
             f"but differ at {other}: {a.log.entry(other)} and {b.log.entry(other)}."
         )
-    return None
-
-
-@_invariant("Same Index, Same State", "pair", "§5.3, §5.4.3")
-def same_index_same_state(a: State, b: State) -> str | None:
-    """Two servers that have applied the same number of entries have the same state machine."""
-    if a.last_applied == b.last_applied and a.machine is not b.machine and a.machine != b.machine:
-        return f"{a.id} and {b.id} have both applied {a.last_applied} entries, but their state machines differ."
     return None
 
 
@@ -209,7 +255,7 @@ def progress_is_true(a: State, b: State) -> str | None:
         if known.match_index >= known.next_index:
             return f"{leader.id} has matchIndex {known.match_index} and nextIndex {known.next_index} for {follower.id}."
         reach = known.match_index
-        short = reach > min(follower.log.last_index, leader.log.last_index)
+        short = reach > min(follower.durable_index, leader.log.last_index)
         if short or (reach and not leader.log.same_prefix(follower.log, reach)):
             return f"{leader.id} takes {follower.id}'s log to match its own up to {reach}, but it does not."
     return None
@@ -221,7 +267,9 @@ def progress_is_true(a: State, b: State) -> str | None:
 @_invariant("Terms Only Grow", "step", "§5.1")
 def terms_only_grow(c: Change) -> str | None:
     """A server's current term never goes back, not even over a crash."""
-    if c.new.current_term < c.old.current_term:
+    if c.new.current_term < (
+        c.old.disk.current_term if c.old.disk and isinstance(c.action, Crash) else c.old.current_term
+    ):
         return f"{c.new.id} went back from term {c.old.current_term} to {c.new.current_term}."
     return None
 
@@ -229,6 +277,8 @@ def terms_only_grow(c: Change) -> str | None:
 @_invariant("Votes Stay", "step", "§5.2")
 def votes_stay(c: Change) -> str | None:
     """Within a term, a vote once given is never taken back."""
+    if isinstance(c.action, Crash) and c.old.disk is not None:
+        return None  # what had not reached the disk was never given
     if c.new.current_term == c.old.current_term and c.old.voted_for is not None and c.new.voted_for != c.old.voted_for:
         became = f"changed it to {c.new.voted_for}" if c.new.voted_for else "forgot it"
         return f"In term {c.new.current_term}, {c.new.id} had voted for {c.old.voted_for} and {became}."
@@ -279,7 +329,7 @@ def commit_rule(c: Change) -> str | None:
         return None
     if c.new.log.term(n) != c.new.current_term:
         return f"{c.new.id}, leading term {c.new.current_term}, committed entry {n} of term {c.new.log.term(n)}."
-    holders = [s.id for s in c.after.servers.values() if s.log.last_index >= n and s.log.same_prefix(c.new.log, n)]
+    holders = [s.id for s in c.after.servers.values() if s.durable_index >= n and s.log.same_prefix(c.new.log, n)]
     if not c.new.configuration.has_quorum(holders):
         return f"{c.new.id} committed entry {n}, but only {', '.join(holders)} store it."
     return None
@@ -288,7 +338,7 @@ def commit_rule(c: Change) -> str | None:
 @_invariant("Role Moves", "step", "Figure 4")
 def role_moves(c: Change) -> str | None:
     """A follower leads only by way of a candidacy; a leader becomes nothing but a follower."""
-    if isinstance(c.old.role, Leader) and isinstance(c.new.role, Candidate):
+    if isinstance(c.old.role, Leader) and isinstance(c.new.role, Candidate | PreCandidate):
         return f"{c.new.id} went from leader to candidate."
     if isinstance(c.old.role, Follower) and c.new.is_leader and c.new.current_term == c.old.current_term:
         return f"{c.new.id} became leader of term {c.new.current_term} without having been a candidate in it."
@@ -310,7 +360,8 @@ def match_only_grows(c: Change) -> str | None:
 def crash_keeps_the_disk(c: Change) -> str | None:
     """A crash and a restart keep the current term, the vote and the log, and nothing else."""
     if isinstance(c.action, (Crash, Restart)):
-        if (c.old.current_term, c.old.voted_for, c.old.log) != (c.new.current_term, c.new.voted_for, c.new.log):
+        disk = c.old.disk or Disk(c.old.current_term, c.old.voted_for, c.old.log)
+        if disk != Disk(c.new.current_term, c.new.voted_for, c.new.log):
             return f"{c.new.id} did not come back with the term, vote and log that it had."
         if isinstance(c.action, Crash) and (
             c.new.is_leader or c.new.commit_index > c.new.log.snapshot.last_included_index
@@ -321,9 +372,11 @@ def crash_keeps_the_disk(c: Change) -> str | None:
 
 @_invariant("Message Terms", "step", "§5.1")
 def message_terms(c: Change) -> str | None:
-    """No message carries a term that its sender has not reached."""
+    """No message carries a term that its sender has not reached; only pre-votes speak of a term to come."""
     for m in _sent(c.before, c.after):
-        if m.src == c.new.id and m.term > c.new.current_term:
+        if isinstance(m, PreVoteReply) and m.vote_granted:
+            continue
+        if m.src == c.new.id and m.term > c.new.current_term + isinstance(m, PreVote):
             return f"{m.src}, in term {c.new.current_term}, has sent a {type(m).__name__} of term {m.term}."
     return None
 
@@ -333,6 +386,100 @@ def _sent(before: World, after: World) -> Iterator[Any]:
         for m, copies in after.network.items():
             if copies > before.network.get(m, 0):
                 yield m
+
+
+@_invariant("Candidate's Term Is Unused", "step", "§5.2")
+def candidates_term_is_unused(c: Change) -> str | None:
+    """While a candidate can still win its term, no log has an entry of that term."""
+    for s in c.after.servers.values():
+        if not isinstance(s.role, Candidate) or s.id in c.after.crashed:
+            continue
+        term = s.current_term
+        voters = [name for name in c.after.servers if c.after.ghosts.votes.get((name, term)) == s.id]
+        index = c.new.log.last_index_of_term(term)
+        if s.configuration.has_quorum(voters) and index >= c.new.log.first_index and c.new.log.term(index) == term:
+            return f"{c.new.id} has an entry {index} of term {term}, which {s.id} can still win."
+    return None
+
+
+@_invariant("A Quorum Has It", "step", "§5.3, §5.4")
+def a_quorum_has_it(c: Change) -> str | None:
+    """Every quorum has a server that stores all that is committed."""
+    committed = c.after.ghosts.committed
+    if c.new.log is c.old.log and c.new.disk is c.old.disk and committed is c.before.ghosts.committed:
+        return None
+    n = committed.last_index
+    lacking = [s.id for s in c.after.servers.values() if s.durable_index < n or not s.log.same_prefix(committed, n)]
+    if n and committed.configuration.has_quorum(lacking):
+        return f"{', '.join(lacking)} are a quorum without the committed entry {n}."
+    return None
+
+
+def _new_configuration(c: Change) -> tuple[int, Configuration, Configuration] | None:
+    """If a leader has just appended a configuration: its index, the one before it, and itself."""
+    if not c.new.is_leader or not c.old.is_leader or c.old.current_term != c.new.current_term:
+        return None
+    index = c.new.log.configuration_index
+    if index <= c.old.log.last_index:
+        return None
+    return index, c.new.log.configuration_at(index - 1), c.new.log.configuration
+
+
+@_invariant("One Change at a Time", "step", "dissertation 4.1, 4.3")
+def one_change_at_a_time(c: Change) -> str | None:
+    """A leader appends a configuration only when the one before is committed; C_new follows C_old,new, nothing else."""
+    if (found := _new_configuration(c)) is None:
+        return None
+    index, previous, new = found
+    if c.old.log.configuration_index > c.new.commit_index:
+        return f"{c.new.id} appended {new} at {index} while entry {c.old.log.configuration_index} was not committed."
+    if previous.is_joint and (new.is_joint or new.voters != previous.voters):
+        return f"{c.new.id} appended {new} at {index}, though the joint {previous} leads to another configuration."
+    return None
+
+
+@_invariant("Configurations Overlap", "step", "§6; dissertation 4.1")
+def configurations_overlap(c: Change) -> str | None:
+    """Each quorum of a configuration meets each quorum of the next one."""
+    if (found := _new_configuration(c)) is None:
+        return None
+    index, previous, new = found
+    joined = new.old == previous.voters or (previous.is_joint and new.voters == previous.voters)
+    if not joined and len(new.voters ^ previous.voters) > 1:
+        return f"Entry {index} of {c.new.id} goes from {previous} to {new} at once; they have disjoint majorities."
+    return None
+
+
+@_invariant("Own Commit Before Change", "step", "dissertation 4.1; raft-dev, July 2015")
+def own_commit_before_change(c: Change) -> str | None:
+    """A leader changes a single voter only after it has committed an entry of its own term."""
+    if (found := _new_configuration(c)) is None:
+        return None
+    index, previous, new = found
+    single = not new.is_joint and not previous.is_joint and new.voters != previous.voters
+    if single and c.old.log.term(c.old.commit_index) != c.new.current_term:
+        return f"{c.new.id} appended {new} at {index} before it had committed an entry of term {c.new.current_term}."
+    return None
+
+
+@_invariant("Fresh Reads", "step", "§8; dissertation 6.4")
+def fresh_reads(c: Change) -> str | None:
+    """A strong read shows everything that was committed anywhere when it was asked for."""
+    for answer in c.answers:
+        if isinstance(answer, ReadDone) and answer.index < c.after.ghosts.reads.get(answer.id, 0):
+            missed = c.after.ghosts.reads[answer.id]
+            return f"{c.new.id} answered a read as of entry {answer.index}; {missed} were committed when it came."
+    return None
+
+
+@_invariant("Lease", "step", "dissertation 6.4.1")
+def lease(c: Change) -> str | None:
+    """While a leader answers reads by its lease, no other server leads a later term."""
+    if isinstance(c.action, Read) and c.action.how == "lease" and any(isinstance(a, ReadDone) for a in c.answers):
+        later = [s.id for s in c.after.servers.values() if s.is_leader and s.current_term > c.new.current_term]
+        if later:
+            return f"{c.new.id} trusts its lease of term {c.new.current_term}, while {later[0]} leads a later term."
+    return None
 
 
 # --- Asking them ------------------------------------------------------------------------------------
@@ -346,13 +493,15 @@ _OF_STEP = tuple(i for i in INVARIANTS if i.scope == "step")
 def broken_by(before: World, action: Action, done: Transition) -> list[Violation]:
     """The invariants that `action` has broken, asking only what it can have changed."""
     after = done.world
-    if after.servers is before.servers and after.network is before.network:
+    if after.servers is before.servers and after.network is before.network and not done.answers:
         return []
     found = []
-    changed = [s for s in after.servers.values() if s is not before.servers[s.id]]
-    touched = changed or ([after.servers[action.actor]] if action.actor and done.sent else [])
+    changed = [s for s in after.servers.values() if s is not before.servers.get(s.id)]
+    acted = action.actor in after.servers and (done.sent or done.answers)
+    touched = changed or ([after.servers[action.actor]] if acted else [])
     for new in touched:
-        found += _ask(_OF_STEP, Change(before.servers[new.id], new, before, after, action))
+        if new.id in before.servers:
+            found += _ask(_OF_STEP, Change(before.servers[new.id], new, before, after, action, done.answers))
     for new in changed:
         found += _ask(_OF_SERVER, new)
         found += _ask(_OF_HISTORY, new, after.ghosts)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from raft_lab.raft.machine import Machine
 from raft_lab.raft.membership import Configuration
-from raft_lab.raft.values import Chain, FrozenMap, extend
+from raft_lab.raft.values import Chain, extend
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +21,19 @@ class Noop:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A client's operation on the state machine."""
+    """A client's operation on the state machine.
+
+    Attributes:
+        op: the operation, in words that the state machine understands.
+        client: whose session it belongs to, or ''.
+        seq: its number within the session, counted from 1; 0 opens the session.
+        time_us: the leader's clock when it was appended; log time follows it.
+    """
 
     op: str
+    client: str = ""
+    seq: int = 0
+    time_us: int = 0
 
     def __str__(self) -> str:
         return self.op
@@ -49,7 +60,7 @@ class Snapshot:
     configuration: Configuration
     last_included_index: int = 0
     last_included_term: int = 0
-    machine: FrozenMap[str, str] = field(default_factory=FrozenMap)
+    machine: Machine = Machine()  # noqa: RUF009 - an immutable value
 
 
 class Log:
@@ -59,23 +70,23 @@ class Log:
     `last_included_index`. `append`, `truncate` and sharing cost O(1) or O(log n).
     """
 
-    __slots__ = ("_configuration_index", "_entries", "last_index", "last_term", "snapshot")
+    __slots__ = ("_configurations", "_entries", "last_index", "last_term", "snapshot")
 
     def __init__(self, snapshot: Snapshot, entries: Iterable[Entry] = ()) -> None:
-        self._become(snapshot, None, 0)
+        self._become(snapshot, None, ())
         grown = self.append(*entries)
-        self._become(snapshot, grown._entries, grown._configuration_index)
+        self._become(snapshot, grown._entries, grown._configurations)
 
-    def _become(self, snapshot: Snapshot, entries: Chain[Entry] | None, configuration_index: int) -> Log:
+    def _become(self, snapshot: Snapshot, entries: Chain[Entry] | None, configurations: tuple[int, ...]) -> Log:
         self.snapshot = snapshot
         self._entries = entries
-        self._configuration_index = configuration_index
+        self._configurations = configurations
         self.last_index = snapshot.last_included_index + (entries.length if entries else 0)
         self.last_term = entries.item.term if entries else snapshot.last_included_term
         return self
 
-    def _with(self, entries: Chain[Entry] | None, configuration_index: int) -> Log:
-        return Log.__new__(Log)._become(self.snapshot, entries, configuration_index)
+    def _with(self, entries: Chain[Entry] | None, configurations: tuple[int, ...]) -> Log:
+        return Log.__new__(Log)._become(self.snapshot, entries, configurations)
 
     @property
     def first_index(self) -> int:
@@ -130,31 +141,34 @@ class Log:
 
     def append(self, *entries: Entry) -> Log:
         """The log with `entries` at its end."""
-        configuration_index = self._configuration_index
-        for offset, entry in enumerate(entries, start=1):
-            if isinstance(entry.value, Configuration):
-                configuration_index = self.last_index + offset
-        return self._with(extend(self._entries, entries), configuration_index)
+        new = (n for n, e in enumerate(entries, start=self.last_index + 1) if isinstance(e.value, Configuration))
+        return self._with(extend(self._entries, entries), (*self._configurations, *new))
 
     def truncate(self, index: int) -> Log:
-        """The log without the entry at `index` and all that follow it."""
-        chain = self._upto(index - 1)
-        latest = self._configuration_index
-        if latest >= index:  # the configuration goes back with the log (dissertation 4.1)
-            latest = 0
-            for offset, entry in enumerate(chain.backwards() if chain else ()):
-                if isinstance(entry.value, Configuration):
-                    latest = index - 1 - offset
-                    break
-        return self._with(chain, latest)
+        """The log without the entry at `index` and all that follow it; configurations go back with it (4.1)."""
+        return self._with(self._upto(index - 1), tuple(n for n in self._configurations if n < index))
+
+    def compact(self, snapshot: Snapshot) -> Log:
+        """The log on top of `snapshot`, with the entries that follow its end."""
+        return Log(snapshot, self.after(snapshot.last_included_index))
 
     @property
     def configuration(self) -> Configuration:
         """The latest configuration in the log, committed or not, else the snapshot's (dissertation 4.1)."""
-        if self._configuration_index:
-            value = self.entry(self._configuration_index).value
-            assert isinstance(value, Configuration)
-            return value
+        return self.configuration_at(self.last_index)
+
+    @property
+    def configuration_index(self) -> int:
+        """Where the latest configuration stands; at most the snapshot's index if it is the snapshot's."""
+        return self._configurations[-1] if self._configurations else self.snapshot.last_included_index
+
+    def configuration_at(self, index: int) -> Configuration:
+        """The configuration that was the latest when the log ended at `index`."""
+        for n in reversed(self._configurations):
+            if n <= index:
+                value = self.entry(n).value
+                assert isinstance(value, Configuration)
+                return value
         return self.snapshot.configuration
 
     def last_index_of_term(self, term: int) -> int:

@@ -1,22 +1,26 @@
-"""The four messages of Figure 2. Each is a value: who sends it to whom, in which term, and its arguments."""
+"""What servers send to each other. Each message is a value: from whom, to whom, in which term, and its arguments."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from raft_lab.raft.log import Entry
+from raft_lab.raft.log import Entry, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class RequestVote:
-    """A candidate asks for a vote (section 5.2); it says how up-to-date its log is (section 5.4.1)."""
+    """A candidate asks for a vote (section 5.2); it says how up-to-date its log is (section 5.4.1).
+
+    `disrupt` marks an election that the leader itself has asked for (dissertation 4.2.3).
+    """
 
     src: str
     dst: str
     term: int
     last_log_index: int
     last_log_term: int
+    disrupt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +34,33 @@ class RequestVoteReply:
 
 
 @dataclass(frozen=True, slots=True)
+class PreVote:
+    """A server asks whether it would get a vote in `term`, which it has not begun yet (dissertation 9.6)."""
+
+    src: str
+    dst: str
+    term: int
+    last_log_index: int
+    last_log_term: int
+
+
+@dataclass(frozen=True, slots=True)
+class PreVoteReply:
+    """The answer to PreVote: a grant carries the term that was asked for, a refusal the voter's own."""
+
+    src: str
+    dst: str
+    term: int
+    vote_granted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AppendEntries:
-    """A leader sends entries, or none as a heartbeat, to be placed after the entry at `prev_log_index` (5.3)."""
+    """A leader sends entries, or none as a heartbeat, to be placed after the entry at `prev_log_index` (5.3).
+
+    `round` numbers the leader's rounds of heartbeats and `sent_at` is its local time in microseconds; both
+    come back with the answer, for reads (dissertation 6.4).
+    """
 
     src: str
     dst: str
@@ -40,6 +69,8 @@ class AppendEntries:
     prev_log_term: int
     entries: tuple[Entry, ...]
     leader_commit: int
+    round: int = 0
+    sent_at: int = 0
 
     def __post_init__(self) -> None:
         if type(self.entries) is not tuple:
@@ -63,7 +94,62 @@ class AppendEntriesReply:
     prev_log_index: int = 0
     conflict_index: int = 0
     conflict_term: int = 0
+    round: int = 0
+    sent_at: int = 0
 
 
-Message: TypeAlias = RequestVote | RequestVoteReply | AppendEntries | AppendEntriesReply
-MESSAGE_TYPES: tuple[type[Message], ...] = (RequestVote, RequestVoteReply, AppendEntries, AppendEntriesReply)
+@dataclass(frozen=True, slots=True)
+class InstallSnapshot:
+    """A leader sends its snapshot to a follower that needs entries which the leader has compacted (section 7)."""
+
+    src: str
+    dst: str
+    term: int
+    snapshot: Snapshot
+    round: int = 0
+    sent_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InstallSnapshotReply:
+    """The answer to InstallSnapshot: the sender's log matches the leader's up to `match_index`."""
+
+    src: str
+    dst: str
+    term: int
+    match_index: int
+    round: int = 0
+    sent_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TimeoutNow:
+    """The leader asks a server to start an election at once, to hand over to it (dissertation 3.10)."""
+
+    src: str
+    dst: str
+    term: int
+
+
+Message: TypeAlias = (
+    RequestVote
+    | RequestVoteReply
+    | PreVote
+    | PreVoteReply
+    | AppendEntries
+    | AppendEntriesReply
+    | InstallSnapshot
+    | InstallSnapshotReply
+    | TimeoutNow
+)
+MESSAGE_TYPES: tuple[type[Message], ...] = (
+    RequestVote,
+    RequestVoteReply,
+    PreVote,
+    PreVoteReply,
+    AppendEntries,
+    AppendEntriesReply,
+    InstallSnapshot,
+    InstallSnapshotReply,
+    TimeoutNow,
+)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 from raft_lab.raft import state as events
+from raft_lab.raft.log import Log
 from raft_lab.raft.messages import MESSAGE_TYPES, Message
 from raft_lab.raft.server import Server
 from raft_lab.raft.state import State
@@ -176,13 +177,156 @@ class Propose(OnServer):
     """A client asks the server for an operation."""
 
     op: str
+    client: str = ""
+    seq: int = 0
     verb: ClassVar[str] = "propose"
 
-    def arguments(self) -> tuple[Any, ...]:
-        return (self.op, self.server)
+    def __str__(self) -> str:
+        session = f", client={self.client!r}, seq={self.seq}" if self.client else ""
+        return f"cluster.propose({self.op!r}, {self.server!r}{session})"
 
     def perform(self, world: World, now: int = 0) -> Transition:
-        return world.let(self.server, events.ClientRequest(self.op), now)
+        return world.let(self.server, events.ClientRequest(self.op, self.client, self.seq), now)
+
+
+@dataclass(frozen=True, slots=True)
+class Silence(OnServer):
+    """The shortest election timeout passes since the server heard from a leader (stickiness)."""
+
+    verb: ClassVar[str] = "silence"
+
+    def refused_by(self, state: State) -> str | None:
+        if isinstance(state.role, events.Follower) and state.role.in_touch:
+            return None
+        return f"{state.id} does not hold on to a leader: that takes the rule of leader stickiness, and a leader"
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        return world.let(self.server, events.Silence(), now)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckQuorum(OnServer):
+    """A whole election timeout passes for a leader: it gives up a transfer, and leadership without a quorum."""
+
+    verb: ClassVar[str] = "check_quorum"
+
+    def refused_by(self, state: State) -> str | None:
+        return None if state.is_leader else f"{state.id} does not lead"
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        return world.let(self.server, events.QuorumTimeout(), now)
+
+
+@dataclass(frozen=True, slots=True)
+class Read(OnServer):
+    """A client reads from the server: by "read-index", by "lease", or "local"."""
+
+    id: str
+    how: str = "read-index"
+    verb: ClassVar[str] = "read"
+
+    def refused_by(self, state: State) -> str | None:
+        if self.how in ("read-index", "lease", "local"):
+            return None
+        return f"there is no read {self.how!r}; a read is by 'read-index', by 'lease', or 'local'"
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        if self.how != "local":
+            ghosts = world.ghosts
+            world = replace(
+                world, ghosts=replace(ghosts, reads=ghosts.reads.with_item(self.id, ghosts.committed.last_index))
+            )
+        return world.let(self.server, events.ReadRequest(self.id, self.how), now)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconfigure(OnServer):
+    """An administrator asks the server for other voters and learners."""
+
+    voters: frozenset[str]
+    learners: frozenset[str] = frozenset()
+    single: bool = False
+    verb: ClassVar[str] = "reconfigure"
+
+    def __str__(self) -> str:
+        learners = f", learners={_Braces(sorted(self.learners))}" if self.learners else ""
+        single = ", single=True" if self.single else ""
+        return f"cluster.reconfigure({_Braces(sorted(self.voters))}{learners}{single}, server={self.server!r})"
+
+    def refusal(self, world: World) -> str | None:
+        for name in sorted(self.voters | self.learners):
+            world.server(name)
+        return OnServer.refusal(self, world)
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        return world.let(self.server, events.ChangeConfiguration(self.voters, self.learners, self.single), now)
+
+
+@dataclass(frozen=True, slots=True)
+class TransferLeadership(OnServer):
+    """An administrator asks the leader to hand over to another server."""
+
+    to: str
+    verb: ClassVar[str] = "transfer_leadership"
+
+    def arguments(self) -> tuple[Any, ...]:
+        return (self.to, self.server)
+
+    def refusal(self, world: World) -> str | None:
+        world.server(self.to)
+        return OnServer.refusal(self, world)
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        return world.let(self.server, events.TransferLeadership(self.to), now)
+
+
+@dataclass(frozen=True, slots=True)
+class Compact(OnServer):
+    """The server replaces what it has applied of its log by a snapshot."""
+
+    verb: ClassVar[str] = "compact"
+
+    def refused_by(self, state: State) -> str | None:
+        if state.last_applied > state.log.snapshot.last_included_index:
+            return None
+        return f"{state.id} has applied nothing since its last snapshot"
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        return world.let(self.server, events.Compact(), now)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteDisk(OnServer):
+    """What waited to be written is on disk."""
+
+    verb: ClassVar[str] = "write_disk"
+
+    def refused_by(self, state: State) -> str | None:
+        return None if state.disk is not None else f"{state.id} has nothing to write"
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        return world.let(self.server, events.DiskWritten(), now)
+
+
+@dataclass(frozen=True, slots=True)
+class Boot(Action):
+    """A new server starts, with nothing on its disk but how the cluster began: it waits for a leader to add it."""
+
+    server: str
+    verb: ClassVar[str] = "boot"
+
+    @property
+    def actor(self) -> str:
+        return self.server
+
+    def refusal(self, world: World) -> str | None:
+        if not isinstance(self.server, str) or not self.server:
+            return "a server needs a name such as 'S6'"
+        return f"there is a server {self.server} already" if self.server in world.servers else None
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        state = world.behaviour.initial(self.server, Log(world.ghosts.committed.snapshot))
+        return Transition(replace(world, servers=world.servers.with_item(self.server, state)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +340,8 @@ class Crash(OnServer):
         return f"{self.server} is crashed already" if self.server in world.crashed else None
 
     def perform(self, world: World, now: int = 0) -> Transition:
-        left = world.with_state(world.behaviour.crashed(world.servers[self.server]))
+        before = world.servers[self.server]
+        left = replace(world, ghosts=world.ghosts.crash(before)).with_state(world.behaviour.crashed(before))
         return Transition(replace(left, crashed=world.crashed | {self.server}))
 
 
@@ -345,20 +490,22 @@ class Wait(Action):
 
 
 ACTIONS: tuple[type[Action], ...] = (
-    Deliver, Drop, Duplicate, Hold, Release, Timeout, Heartbeat, Propose, Crash, Restart, Cut, Mend, Partition, Heal,
-    Wait,
+    Deliver, Drop, Duplicate, Hold, Release, Timeout, Silence, Heartbeat, CheckQuorum, Propose, Read, Reconfigure,
+    TransferLeadership, Compact, WriteDisk, Boot, Crash, Restart, Cut, Mend, Partition, Heal, Wait,
 )  # fmt: skip
 
 
 def every(world: World) -> Iterator[Action]:
     """Every action that people can ask for in `world`, allowed or not, in a fixed order.
 
-    Left out are those without a natural end to their list: other proposals than one, other partitions than cuts.
+    Left out are those without a natural end to their list: other proposals and reads than one, other partitions
+    than cuts, changes of the configuration, transfers.
     """
     for message in world.network:
         yield from (Deliver(message), Drop(message), Duplicate(message))
     for name in world.servers:
-        yield from (Timeout(name), Heartbeat(name), Propose(name, "set x 1"), Crash(name), Restart(name))
+        yield from (Timeout(name), Silence(name), Heartbeat(name), CheckQuorum(name), Propose(name, "set x 1"))
+        yield from (Read(name, "r"), Compact(name), WriteDisk(name), Crash(name), Restart(name))
     for src in world.servers:
         for dst in world.servers:
             if src != dst:

@@ -12,7 +12,7 @@ from raft_lab.raft.log import Command, Entry, Log, Noop, Snapshot
 from raft_lab.raft.membership import Configuration
 from raft_lab.raft.messages import MESSAGE_TYPES, Message
 from raft_lab.raft.server import Server
-from raft_lab.raft.state import Accepted, Rejected, State
+from raft_lab.raft.state import Accepted, Leader, ReadDone, Rejected, State
 from raft_lab.raft.values import FrozenMap
 from raft_lab.sim import actions, trace
 from raft_lab.sim.actions import Action
@@ -61,6 +61,46 @@ class Proposal:
     def __repr__(self) -> str:
         where = f", entry {self.reply.index} of term {self.reply.term}" if isinstance(self.reply, Accepted) else ""
         return f"<{self.op!r} at {self.server}: {self.status}{where}>"
+
+
+class ReadHandle:
+    """What a client knows of a read: `status` is pending, done, rejected or unknown; `data` is what it got."""
+
+    def __init__(self, cluster: Cluster, step: Step, server: str, id: str) -> None:
+        self._cluster = cluster
+        self._step = step
+        self.server = server
+        self.id = id
+
+    def _done(self) -> ReadDone | None:
+        path = self._cluster.now.path()
+        if self._step not in path:
+            return None
+        for step in path[path.index(self._step) :]:
+            for answer in step.transition.answers:
+                if isinstance(answer, ReadDone) and answer.id == self.id:
+                    return answer
+        return None
+
+    @property
+    def status(self) -> str:
+        """How it stands in the situation that the cluster is in now."""
+        if isinstance(self._step.transition.reply, Rejected):
+            return "rejected"
+        if self._done() is not None:
+            return "done"
+        state = self._cluster.world.servers[self.server]
+        waits = isinstance(state.role, Leader) and any(read.id == self.id for read in state.role.reads)
+        return "pending" if waits else "unknown"
+
+    @property
+    def data(self) -> Any:
+        """The state machine's data that the read returned, or None."""
+        done = self._done()
+        return None if done is None else done.data
+
+    def __repr__(self) -> str:
+        return f"<read at {self.server}: {self.status}{f', {dict(self.data)}' if self.data is not None else ''}>"
 
 
 class Cluster:
@@ -186,8 +226,14 @@ class Cluster:
         """The leader's heartbeat interval passes."""
         return self.perform(actions.Heartbeat(server))
 
-    def propose(self, op: str, server: str | None = None) -> Proposal:
+    def propose(self, op: str, server: str | None = None, *, client: str = "", seq: int = 0) -> Proposal:
         """A client asks `server`, or else the leader, for an operation such as "set x 1".
+
+        Args:
+            op: the operation.
+            server: whom to ask.
+            client: name of the client's session; with it a command that is repeated happens once.
+            seq: number of the command in that session, from 1; 0 opens the session.
 
         Raises:
             ActionRefused: no server is named and none leads.
@@ -195,13 +241,87 @@ class Cluster:
         if not isinstance(op, str):
             raise ActionRefused(f"a command is a string such as 'set x 1', not {op!r}")
         with self.lock:
-            target = server or self.leader
-            if target is None:
-                raise ActionRefused(
-                    "no server leads now, so there is no one to propose to: cluster.run_until(leader=True) first, "
-                    "or name a server: cluster.propose(op, 'S1')"
-                )
-            return Proposal(self, self.perform(actions.Propose(target, op)), target, op)
+            target = server or self._the_leader()
+            return Proposal(self, self.perform(actions.Propose(target, op, client, seq)), target, op)
+
+    def read(self, server: str | None = None, *, how: str = "read-index") -> ReadHandle:
+        """A client reads the state machine from `server`, or else from the leader.
+
+        Args:
+            server: whom to ask.
+            how: "read-index" asks a quorum whether the leader still leads; "lease" trusts the leader's clock;
+                "local" takes what the server has, fresh or stale (dissertation 6.4).
+        """
+        with self.lock:
+            target = server or self._the_leader()
+            name = f"r{len(self.now.path())}"
+            return ReadHandle(self, self.perform(actions.Read(target, name, how)), target, name)
+
+    def reconfigure(
+        self,
+        voters: Iterable[str] | None = None,
+        *,
+        add: Iterable[str] = (),
+        remove: Iterable[str] = (),
+        learners: Iterable[str] | None = None,
+        single: bool = False,
+        server: str | None = None,
+    ) -> Proposal:
+        """An administrator asks the leader for other members, by joint consensus or one at a time (`single`).
+
+        Args:
+            voters: who shall vote; or else who does now, with `add` and without `remove`.
+            add: voters to add. They must have caught up as learners first.
+            remove: members to remove.
+            learners: who shall receive entries without a vote; or else who does now. Servers that do not exist yet
+                are started.
+            single: change one voter without joint consensus (dissertation 4.3).
+            server: whom to ask instead of the leader.
+        """
+        with self.lock:
+            target = server or self._the_leader()
+            now = self[target].configuration
+            gone = _set(remove)
+            wanted = (now.voters if voters is None else _set(voters)) | _set(add)
+            listening = now.learners if learners is None else _set(learners)
+            for name in sorted((wanted | listening) - frozenset(self.servers)):
+                self.perform(actions.Boot(name))
+            action = actions.Reconfigure(target, wanted - gone, listening - wanted - gone, single)
+            return Proposal(self, self.perform(action), target, "new configuration")
+
+    def transfer_leadership(self, to: str, server: str | None = None) -> Proposal:
+        """An administrator asks the leader to hand over to another server (dissertation 3.10)."""
+        with self.lock:
+            target = server or self._the_leader()
+            return Proposal(self, self.perform(actions.TransferLeadership(target, to)), target, f"hand over to {to}")
+
+    def compact(self, server: str) -> Step:
+        """The server puts a snapshot in place of what it has applied of its log."""
+        return self.perform(actions.Compact(server))
+
+    def boot(self, server: str) -> Step:
+        """A new server starts with nothing on its disk; a leader has to add it to the configuration."""
+        return self.perform(actions.Boot(server))
+
+    def silence(self, server: str) -> Step:
+        """The shortest election timeout passes since the server heard from a leader."""
+        return self.perform(actions.Silence(server))
+
+    def check_quorum(self, server: str) -> Step:
+        """A whole election timeout passes for a leader."""
+        return self.perform(actions.CheckQuorum(server))
+
+    def write_disk(self, server: str) -> Step:
+        """What the server has to write is on its disk."""
+        return self.perform(actions.WriteDisk(server))
+
+    def _the_leader(self) -> str:
+        if self.leader is None:
+            raise ActionRefused(
+                "no server leads now, so there is no one to ask: cluster.run_until(leader=True) first, "
+                "or name a server: cluster.propose(op, 'S1')"
+            )
+        return self.leader
 
     def deliver(self, message: Message | str, dst: str | None = None, kind: str | None = None) -> Step:
         """A message arrives: one of `cluster.messages`, or the one from a server to another (of one kind)."""
@@ -482,7 +602,7 @@ class Cluster:
             if step is None:
                 before = self.now
                 clock = before.schedule.now_us if now_us is None else now_us
-                done = action.perform(before.world, clock)
+                done = action.perform(before.world, before.schedule.timing.local(action.actor, clock))
                 schedule = before.schedule.follow(before.world, action, done, clock)
                 check = self.faces.get("check")
                 found = check(before.world, action, done) if check else ()
@@ -543,6 +663,10 @@ def step_code(step: Step) -> str:
         if len(alike) == 1:
             return f"cluster.{action.verb}({m.src!r}, {m.dst!r}, {type(m).__name__!r})"
     return str(action)
+
+
+def _set(names: Iterable[str]) -> frozenset[str]:
+    return frozenset([names] if isinstance(names, str) else names)
 
 
 def _count(count: int) -> int:

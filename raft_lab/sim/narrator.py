@@ -5,10 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from raft_lab.raft.messages import AppendEntries, AppendEntriesReply, Message, RequestVote, RequestVoteReply
-from raft_lab.raft.state import Accepted, Candidate, Follower, Leader, State
+from raft_lab.raft.messages import (
+    AppendEntries,
+    AppendEntriesReply,
+    InstallSnapshot,
+    InstallSnapshotReply,
+    Message,
+    PreVote,
+    PreVoteReply,
+    RequestVote,
+    RequestVoteReply,
+    TimeoutNow,
+)
+from raft_lab.raft.state import (
+    Accepted,
+    Candidate,
+    Follower,
+    Leader,
+    PreCandidate,
+    ReadDone,
+    Rejected,
+    State,
+)
 from raft_lab.sim.actions import (
     Action,
+    Boot,
+    CheckQuorum,
+    Compact,
     Crash,
     Cut,
     Deliver,
@@ -20,11 +43,16 @@ from raft_lab.sim.actions import (
     Mend,
     Partition,
     Propose,
+    Read,
+    Reconfigure,
     Release,
     Restart,
+    Silence,
     Swap,
     Timeout,
+    TransferLeadership,
     Wait,
+    WriteDisk,
 )
 from raft_lab.sim.world import Transition, World, behaviour_name
 
@@ -66,6 +94,17 @@ def message_text(m: Message) -> str:
         case AppendEntriesReply():
             said = f"matches up to entry {m.match_index}" if m.success else "refuses"
             return f"AppendEntries reply of term {m.term}: {m.src} {said}"
+        case PreVote():
+            return f"Pre-vote for term {m.term}: {m.src} asks {m.dst} whether it would get its vote"
+        case PreVoteReply():
+            return f"Pre-vote reply of term {m.term}: {m.src} would {'' if m.vote_granted else 'not '}vote for {m.dst}"
+        case InstallSnapshot():
+            upto = m.snapshot.last_included_index
+            return f"InstallSnapshot of term {m.term}: {m.src} sends {m.dst} its snapshot up to entry {upto}"
+        case InstallSnapshotReply():
+            return f"InstallSnapshot reply of term {m.term}: {m.src} matches up to entry {m.match_index}"
+        case TimeoutNow():
+            return f"TimeoutNow of term {m.term}: {m.src} asks {m.dst} to start an election at once"
 
 
 def narrate(before: World, action: Action, done: Transition) -> Sentence:
@@ -139,6 +178,48 @@ def narrate(before: World, action: Action, done: Transition) -> Sentence:
             )
         case Heal():
             return Sentence("All links work again.")
+        case Silence(name):
+            return Sentence(
+                f"{name} has heard nothing from a leader for the shortest election timeout: it may vote again.",
+                "Within the shortest election timeout of hearing from a leader, requests for votes are ignored.",
+                "§6",
+            )
+        case CheckQuorum(name):
+            return _checked_quorum(before.servers[name], done.world.servers[name])
+        case Read():
+            return _read(before, action, done)
+        case Reconfigure():
+            return _reconfigured(action, done)
+        case TransferLeadership(name, to):
+            if isinstance(done.reply, Rejected):
+                return Sentence(
+                    f"{name} is asked to hand over to {to}, but {done.reply.reason}.", "", "dissertation 3.10"
+                )
+            ready = any(isinstance(m, TimeoutNow) for m in done.sent)
+            how = f"{to}'s log is complete, so it may start at once" if ready else f"it first completes {to}'s log"
+            return Sentence(
+                f"{name} is to hand over to {to}: {how}.",
+                "A leader hands over by completing the other's log and telling it to start an election at once.",
+                "dissertation 3.10",
+            )
+        case Compact(name):
+            base = done.world.servers[name].log.snapshot
+            return Sentence(
+                f"{name} puts a snapshot in place of all entries up to {base.last_included_index}, "
+                f"the last of which is of term {base.last_included_term}.",
+                "What is applied may give way to the machine's state, with the last index, term and configuration.",
+                "§7",
+            )
+        case WriteDisk(name):
+            waited = len(before.servers[name].waiting)
+            sent = f" {waited} message{'s' if waited != 1 else ''} that waited for it may go now." if waited else ""
+            return Sentence(
+                f"{name}'s writes are on its disk.{sent}",
+                "Term, vote and log must be on disk before a server answers.",
+                "Figure 2",
+            )
+        case Boot(name):
+            return Sentence(f"{name} starts with an empty disk. It belongs to no configuration yet.", "", "§6")
         case Wait(us):
             return Sentence(f"{us / 1000:.1f} ms pass in which nothing happens.")
         case Swap(behaviour):
@@ -160,6 +241,16 @@ def _short(m: Message) -> str:
             what = "append request" if m.entries else "heartbeat"
         case AppendEntriesReply():
             what = "answer" if m.success else "refusal"
+        case PreVote():
+            what = "pre-vote request"
+        case PreVoteReply():
+            what = "pre-vote" if m.vote_granted else "refusal of a pre-vote"
+        case InstallSnapshot():
+            what = "snapshot"
+        case InstallSnapshotReply():
+            what = "answer about the snapshot"
+        case TimeoutNow():
+            what = "request to take over"
     return f"{m.src}'s {what} to {m.dst}"
 
 
@@ -180,6 +271,12 @@ def _timed_out(before: State, after: State) -> Sentence:
             f"{after.id}'s election timer runs out; its own vote is a majority, so it leads term {after.current_term}.",
             "A candidate that has votes from a majority becomes leader.",
             "§5.2",
+        )
+    if isinstance(after.role, PreCandidate):
+        return Sentence(
+            f"{after.id} has not heard from a leader in time. Before it starts a term, it asks who would vote for it.",
+            "Before it starts a term, a server asks whether it could win; nobody's term or vote changes.",
+            "dissertation 9.6",
         )
     if not isinstance(after.role, Candidate) or after.current_term == before.current_term:
         return Sentence(f"{after.id}'s election timer runs out, and it does nothing about it.")
@@ -216,8 +313,142 @@ def _proposed(before: World, action: Propose, done: Transition) -> Sentence:
     )
 
 
+def _checked_quorum(old: State, new: State) -> Sentence:
+    rule = "A leader that has not heard from a quorum for an election timeout steps down."
+    if new.is_leader:
+        return Sentence(f"{new.id} looks back: it is in touch with a quorum and goes on.", rule, "dissertation 6.2")
+    return Sentence(
+        f"{new.id} has not heard from a quorum for an election timeout: it no longer leads term {old.current_term}.",
+        rule,
+        "dissertation 6.2",
+    )
+
+
+def _read(before: World, action: Read, done: Transition) -> Sentence:
+    name = action.server
+    if isinstance(done.reply, Rejected):
+        return Sentence(f"A client wants to read from {name}, but {done.reply.reason}.", "", "§8")
+    answered = any(isinstance(answer, ReadDone) for answer in done.answers)
+    if action.how == "local":
+        return Sentence(
+            f"{name} answers a read at once with what it has, which may be stale.",
+            "A local read asks nobody, so it promises nothing.",
+            "dissertation 6.4",
+        )
+    if action.how == "lease" and answered:
+        return Sentence(
+            f"{name} answers a read at once: by its own clock its lease still holds.",
+            "A leader that has heard from a quorum lately may trust that there is no other, if clocks do.",
+            "dissertation 6.4.1",
+        )
+    if answered:
+        return Sentence(f"{name} answers a read at once: it is its own quorum.", "", "dissertation 6.4")
+    fresh = (
+        ""
+        if before.servers[name].log.term(before.servers[name].commit_index) == before.servers[name].current_term
+        else (" It also has to commit an entry of its own term first.")
+    )
+    return Sentence(
+        f"A client reads from {name}, which first asks a quorum whether it still leads.{fresh}",
+        "Before it answers a read, a leader makes sure that it has not been replaced (ReadIndex).",
+        "§8, dissertation 6.4",
+    )
+
+
+def _reconfigured(action: Reconfigure, done: Transition) -> Sentence:
+    name = action.server
+    if isinstance(done.reply, Rejected):
+        return Sentence(f"{name} is asked for other members, but {done.reply.reason}. Nothing was appended.", "", "§6")
+    new = done.world.servers[name].configuration
+    if new.is_joint:
+        return Sentence(
+            f"{name} appends a joint configuration: from now on it takes a majority of {new}.",
+            "While two configurations are joined, every decision needs a majority of the old and one of the new.",
+            "§6",
+        )
+    return Sentence(
+        f"{name} appends the configuration {new}, which counts from now on.",
+        "A server uses the latest configuration in its log, committed or not.",
+        "§6",
+    )
+
+
+def _pre_vote_requested(m: PreVote, old: State, done: Transition) -> Sentence:
+    rule = "Before it starts a term, a server asks whether it could win; nobody's term or vote changes."
+    granted = any(isinstance(sent, PreVoteReply) and sent.vote_granted for sent in done.sent)
+    if granted:
+        return Sentence(f"{m.dst} would vote for {m.src} in term {m.term}, and says so.", rule, "dissertation 9.6")
+    if m.term <= old.current_term:
+        why = f"it is in term {old.current_term} itself"
+    elif (m.last_log_term, m.last_log_index) < (old.log.last_term, old.log.last_index):
+        why = "the other's log is not up-to-date"
+    else:
+        why = "it has a leader"
+    return Sentence(f"{m.dst} would not vote for {m.src} in term {m.term}: {why}.", rule, "dissertation 9.6")
+
+
+def _pre_vote_answered(m: PreVoteReply, old: State, new: State) -> Sentence:
+    if seen := _newer_term(old, new):
+        return Sentence(f"{m.dst} hears from {m.src}.{seen}", "Whoever sees a higher term adopts it.", "§5.1")
+    would = f"{m.src} would vote for {m.dst}" if m.vote_granted else f"{m.src} would not vote for {m.dst}"
+    if isinstance(old.role, PreCandidate) and not isinstance(new.role, PreCandidate):
+        return Sentence(
+            f"{would}: a quorum would. So {m.dst} starts an election for term {new.current_term}.",
+            "A pre-candidate with grants from a quorum becomes a candidate.",
+            "dissertation 9.6",
+        )
+    return Sentence(f"{would}.", "A pre-candidate with grants from a quorum becomes a candidate.", "dissertation 9.6")
+
+
+def _snapshot_arrived(m: InstallSnapshot, old: State, new: State) -> Sentence:
+    upto = m.snapshot.last_included_index
+    if m.term < old.current_term:
+        return Sentence(
+            f"{m.dst} is in term {old.current_term} and refuses {m.src}'s snapshot of term {m.term}.", "", "§5.1"
+        )
+    if new.log.snapshot is old.log.snapshot:
+        return Sentence(
+            f"{m.dst} knows all up to entry {upto} already and needs no snapshot.{_newer_term(old, new)}",
+            "A snapshot never takes a server back.",
+            "§7",
+        )
+    kept = f" and keeps the {entries_text(len(new.log))} after it" if len(new.log) else " in place of its whole log"
+    return Sentence(
+        f"{m.dst} takes {m.src}'s snapshot up to entry {upto} of term {m.snapshot.last_included_term}{kept}."
+        f"{_newer_term(old, new)}",
+        "A follower that needs entries which the leader has compacted gets the snapshot; a tail stays if it fits.",
+        "§7",
+    )
+
+
+def _snapshot_answered(m: InstallSnapshotReply, old: State, new: State) -> Sentence:
+    if seen := _newer_term(old, new):
+        return Sentence(f"{m.dst} hears from {m.src}.{seen}", "Whoever sees a higher term adopts it.", "§5.1")
+    if not old.is_leader or m.term < old.current_term:
+        return Sentence(f"{m.src}'s answer comes too late; {m.dst} ignores it.", "Old answers do not count.", "§5.1")
+    return Sentence(f"{m.dst} learns that {m.src} has everything up to entry {m.match_index}.", "", "§7")
+
+
+def _told_to_take_over(m: TimeoutNow, old: State, new: State) -> Sentence:
+    rule = "Who is told to take over starts an election at once, and is listened to even where a leader is alive."
+    if new.current_term > max(old.current_term, m.term):
+        won = ", and wins it alone" if new.is_leader else ""
+        return Sentence(
+            f"{m.src} asks {m.dst} to take over: it starts an election for term {new.current_term}{won}.",
+            rule,
+            "dissertation 3.10",
+        )
+    return Sentence(f"{m.dst} does not take over: it is in term {new.current_term}.", rule, "dissertation 3.10")
+
+
 def _delivered(before: World, message: Message, done: Transition) -> Sentence:
     old, new = before.servers[message.dst], done.world.servers[message.dst]
+    if old is new and not done.sent and isinstance(message, RequestVote):
+        return Sentence(
+            f"{message.dst} has heard from a leader just now and does not even listen to {message.src}.",
+            "Within the shortest election timeout of hearing from a leader, requests for votes are ignored.",
+            "§6",
+        )
     match message:
         case RequestVote():
             return _vote_requested(message, old, new, done)
@@ -227,6 +458,16 @@ def _delivered(before: World, message: Message, done: Transition) -> Sentence:
             return _entries_arrived(message, old, new, done)
         case AppendEntriesReply():
             return _entries_answered(message, old, new)
+        case PreVote():
+            return _pre_vote_requested(message, old, done)
+        case PreVoteReply():
+            return _pre_vote_answered(message, old, new)
+        case InstallSnapshot():
+            return _snapshot_arrived(message, old, new)
+        case InstallSnapshotReply():
+            return _snapshot_answered(message, old, new)
+        case TimeoutNow():
+            return _told_to_take_over(message, old, new)
 
 
 def _vote_requested(m: RequestVote, old: State, new: State, done: Transition) -> Sentence:

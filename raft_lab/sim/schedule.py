@@ -8,12 +8,24 @@ leaves the draws elsewhere alone.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from raft_lab.raft.messages import Message
 from raft_lab.raft.values import FrozenMap
-from raft_lab.sim.actions import Action, Deliver, Drop, Duplicate, Heartbeat, Hold, Release, Timeout
+from raft_lab.sim.actions import (
+    Action,
+    CheckQuorum,
+    Deliver,
+    Drop,
+    Duplicate,
+    Heartbeat,
+    Hold,
+    Release,
+    Silence,
+    Timeout,
+    WriteDisk,
+)
 from raft_lab.sim.world import Transition, World
 
 _DRAWS = 1 << 64
@@ -23,6 +35,10 @@ def draw(*key: object) -> int:
     """A number from 0 to 2**64 - 1 that depends on nothing but `key`."""
     text = "/".join(str(part) for part in key)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+
+
+def _is_speed(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1000
 
 
 def _is_int(value: object) -> bool:
@@ -39,6 +55,8 @@ class Timing:
         latency_us: shortest and longest time that a message travels.
         loss: probability that the network loses a message.
         duplication: probability that it delivers a message twice.
+        disk_us: shortest and longest time of a write, where writes take time.
+        speeds: how fast servers' clocks run, by name; 1 is right, 0.5 is at half speed.
     """
 
     election_timeout_us: tuple[int, int] = (150_000, 300_000)
@@ -46,9 +64,11 @@ class Timing:
     latency_us: tuple[int, int] = (5_000, 15_000)
     loss: float = 0.0
     duplication: float = 0.0
+    disk_us: tuple[int, int] = (1_000, 5_000)
+    speeds: FrozenMap[str, float] = field(default_factory=FrozenMap)
 
     def __post_init__(self) -> None:
-        for name in ("election_timeout_us", "latency_us"):
+        for name in ("election_timeout_us", "latency_us", "disk_us"):
             pair = getattr(self, name)
             low, high = pair if isinstance(pair, tuple | list) and len(pair) == 2 else (0, 0)
             if not (_is_int(low) and _is_int(high) and 0 < low <= high):
@@ -60,6 +80,17 @@ class Timing:
             odds = getattr(self, name)
             if not (isinstance(odds, int | float) and 0 <= odds < 1):
                 raise ValueError(f"{name} is a probability: at least 0 and below 1")
+        if not (isinstance(self.speeds, dict) and all(_is_speed(speed) for speed in self.speeds.values())):
+            raise ValueError("speeds maps servers to numbers above 0, such as {'S1': 0.5}")
+        object.__setattr__(self, "speeds", FrozenMap(self.speeds))
+
+    def local(self, server: str, now_us: int) -> int:
+        """What the server's own clock shows at `now_us`."""
+        return int(now_us * self.speeds[server]) if server in self.speeds else now_us
+
+    def lasts(self, server: str, local_us: int) -> int:
+        """How long `local_us` on the server's clock really are."""
+        return max(1, int(local_us / self.speeds[server])) if server in self.speeds else local_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +123,14 @@ class Schedule:
         timing: durations and odds.
         now_us: the clock, in microseconds since the start.
         flights: every copy in flight, in order of sending.
-        timers: the election timer of each follower and candidate, the heartbeat timer of each leader.
+        timers: by server and kind: "election", "heartbeat", "silence", "quorum", "disk".
     """
 
     seed: int
     timing: Timing = Timing()
     now_us: int = 0
     flights: tuple[Flight, ...] = ()
-    timers: FrozenMap[str, Timer] = field(default_factory=FrozenMap)
+    timers: FrozenMap[tuple[str, str], Timer] = field(default_factory=FrozenMap)
     drawn: FrozenMap[str, int] = field(default_factory=FrozenMap)
     serials: int = 0
 
@@ -109,7 +140,7 @@ class Schedule:
         draft = _Draft(cls(seed, timing))
         for message, copies in world.network.items():
             draft.send([message] * copies)
-        draft.settle_timers(world, world, None, None)
+        draft.settle_timers(None, world, None, None)
         return draft.done()
 
     def follow(self, before: World, action: Action, done: Transition, now_us: int) -> Schedule:
@@ -128,7 +159,7 @@ class Schedule:
                 due = flight.due_us if held else max(flight.due_us, now_us)
                 draft.flights[draft.flights.index(flight)] = replace(flight, held=held, due_us=due)
         draft.send(done.sent)
-        fired = action.server if isinstance(action, Heartbeat | Timeout) else None
+        fired = (action.actor, _KINDS[action.verb]) if action.verb in _KINDS else None
         draft.settle_timers(before, done.world, done.timer_reset, fired)
         return draft.done()
 
@@ -156,10 +187,24 @@ class Schedule:
             elif flight.twin:
                 action = Duplicate(flight.message)
             yield flight.due_us, 0, flight.serial, action
-        for rank, name in enumerate(world.servers):
-            if name in self.timers:
-                leads = world.servers[name].is_leader
-                yield self.timers[name].due_us, 1, rank, Heartbeat(name) if leads else Timeout(name)
+        for rank, ((name, kind), timer) in enumerate(self.timers.items()):
+            yield timer.due_us, 1, rank, _ON_TIMER[kind](name)
+
+
+_ON_TIMER: dict[str, Callable[[str], Action]] = {
+    "election": Timeout,
+    "silence": Silence,
+    "heartbeat": Heartbeat,
+    "quorum": CheckQuorum,
+    "disk": WriteDisk,
+}
+_KINDS = {
+    "timeout": "election",
+    "silence": "silence",
+    "heartbeat": "heartbeat",
+    "check_quorum": "quorum",
+    "write_disk": "disk",
+}
 
 
 class _Draft:
@@ -202,15 +247,28 @@ class _Draft:
             self.serials += 1
             self.flights.append(Flight(self.serials, message, now, now + latency, lost=lost, twin=twin))
 
-    def settle_timers(self, before: World, after: World, reset: str | None, fired: str | None) -> None:
+    def settle_timers(
+        self, before: World | None, after: World, reset: str | None, fired: tuple[str, str] | None
+    ) -> None:
         """Give a timer to who needs one, and take it from who does not."""
-        now = self.schedule.now_us
         for name, state in after.servers.items():
-            if name in after.crashed or not (state.is_leader or state.configuration.is_voter(name)):
-                self.timers.pop(name, None)
-            elif state.is_leader:
-                if name == fired or name not in self.timers or not before.servers[name].is_leader:
-                    self.timers[name] = Timer(now, now + self.schedule.timing.heartbeat_us)
-            elif name in (reset, fired) or name not in self.timers or before.servers[name].is_leader:
-                timeout = self.between(f"election {name}", *self.schedule.timing.election_timeout_us)
-                self.timers[name] = Timer(now, now + timeout)
+            same = before is not None and state is before.servers.get(name) and after.crashed is before.crashed
+            if same and fired is None and name != reset:
+                continue
+            wanted = () if name in after.crashed else after.behaviour.timers(state)
+            for kind in _ON_TIMER:
+                key = (name, kind)
+                anew = key == fired or (name == reset and kind in ("election", "silence"))
+                if kind not in wanted:
+                    self.timers.pop(key, None)
+                elif anew or key not in self.timers:
+                    self.timers[key] = self.timer(name, kind)
+
+    def timer(self, name: str, kind: str) -> Timer:
+        timing, now = self.schedule.timing, self.schedule.now_us
+        shortest, longest = timing.election_timeout_us
+        if kind == "disk":
+            return Timer(now, now + self.between(f"disk {name}", *timing.disk_us))
+        lasts = {"heartbeat": timing.heartbeat_us, "silence": shortest, "quorum": longest}
+        local = lasts[kind] if kind in lasts else self.between(f"election {name}", shortest, longest)
+        return Timer(now, now + timing.lasts(name, local))

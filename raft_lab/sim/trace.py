@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -219,11 +220,20 @@ def encode(value: Any) -> Any:
     if isinstance(value, tuple):
         return [encode(item) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name != "behaviour"}
-        if isinstance(value, State):
-            fields["extra"] = _encode_any(value.extra)
+        hints = _hints(type(value))
+        fields = {}
+        for name in (f.name for f in dataclasses.fields(value) if f.name != "behaviour"):
+            write = _encode_any if hints[name] is Any else encode
+            fields[name] = write(getattr(value, name))
         return {"is": type(value).__name__, **fields}
     raise TraceError(f"a {type(value).__name__} cannot be saved; a run is made of numbers, strings and their like")
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    """The types of a dataclass's fields; of what a student's class declares, none is known."""
+    hints = typing.get_type_hints(kind)
+    return hints | {"extra": Any} if kind is State else hints
 
 
 def decode(data: Any, hint: Any) -> Any:
@@ -257,12 +267,10 @@ def decode(data: Any, hint: Any) -> Any:
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         if data["is"] != hint.__name__:
             raise TypeError(f"expected {hint.__name__}, found {data['is']!r}"[:200])
-        hints = typing.get_type_hints(hint)
+        hints = _hints(hint)
         wanted = [f.name for f in dataclasses.fields(hint) if f.name != "behaviour"]
         if set(data) != {"is", *wanted}:
             raise ValueError(f"a {hint.__name__} has the fields {', '.join(wanted)}, found {sorted(data)}"[:300])
-        if hint is State:
-            hints["extra"] = Any
         return hint(**{name: decode(data[name], hints[name]) for name in wanted})
     raise TypeError(f"cannot read a {hint}")
 

@@ -6,14 +6,16 @@ situations which Raft cannot tell apart are equal.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
-from raft_lab.raft.log import Log
+from raft_lab.raft.log import Command, Entry, Log
+from raft_lab.raft.machine import Machine
 from raft_lab.raft.messages import Message
 from raft_lab.raft.server import Server
-from raft_lab.raft.state import Accepted, Event, Outcome, Rejected, State
+from raft_lab.raft.state import Accepted, Answer, Event, Outcome, Rejected, State
 from raft_lab.raft.values import Chain, FrozenMap
 from raft_lab.sim.errors import UnknownName
 
@@ -24,13 +26,25 @@ class Behaviour(Protocol):
     def step(self, state: State, event: Event, now: int = 0) -> Outcome:
         """See `Server.step`."""
 
+    def initial(self, id: str, log: Log, current_term: int = 0, voted_for: str | None = None) -> State:
+        """See `Server.initial`."""
+
     def crashed(self, state: State) -> State:
         """See `Server.crashed`."""
+
+    def timers(self, state: State) -> tuple[str, ...]:
+        """See `Server.timers`."""
 
 
 def behaviour_name(behaviour: Behaviour) -> str:
     """What people call it: the name of the class."""
     return str(getattr(behaviour, "__name__", type(behaviour).__name__))
+
+
+@functools.cache
+def _reference(apply: Any) -> type[Server]:
+    """The reference engine with somebody's state machine: what a log means, whatever else was changed."""
+    return type("Reference", (Server,), {"apply": apply})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +56,18 @@ class Ghosts:
         votes: for whom (server, term) voted first.
         committed: every entry that any server has committed, first come.
         commit_terms: for each of them, the term of the server that committed it first.
+        machines: for each of them, the state machine after it, each command applied once.
+        reads: for each read that asks for fresh data, what was committed anywhere when it came.
     """
 
     committed: Log
     commit_terms: Chain[int] | None = None
+    machines: Chain[Machine] | None = None
     leader_of: FrozenMap[int, str] = field(default_factory=FrozenMap)
     votes: FrozenMap[tuple[str, int], str] = field(default_factory=FrozenMap)
+    reads: FrozenMap[str, int] = field(default_factory=FrozenMap)
 
-    def observe(self, after: State) -> Ghosts:
+    def observe(self, after: State, behaviour: Behaviour) -> Ghosts:
         """The ghosts after one server has come to the state `after`."""
         ghosts = self
         term = after.current_term
@@ -58,13 +76,37 @@ class Ghosts:
         if after.is_leader and term not in ghosts.leader_of:
             ghosts = replace(ghosts, leader_of=ghosts.leader_of.with_item(term, after.id))
         reach = min(after.commit_index, after.log.last_index)
-        if reach > ghosts.committed.last_index:
-            committed, commit_terms = ghosts.committed, ghosts.commit_terms
-            for entry in after.log.after(committed.last_index, reach - committed.last_index):
-                committed = committed.append(entry)
-                commit_terms = Chain(term, commit_terms)
-            ghosts = replace(ghosts, committed=committed, commit_terms=commit_terms)
+        if reach > ghosts.committed.last_index >= after.log.snapshot.last_included_index:
+            ghosts = ghosts.commit(
+                after.log.after(ghosts.committed.last_index, reach - ghosts.committed.last_index), term, behaviour
+            )
         return ghosts
+
+    def crash(self, before: State) -> Ghosts:
+        """The ghosts after a server has crashed: a vote that had not reached its disk was never given."""
+        if before.disk is None:
+            return self
+        term, vote = before.disk.current_term, before.disk.voted_for
+        lost = {(name, t) for name, t in self.votes if name == before.id and (t > term or (t == term and vote is None))}
+        return replace(self, votes=FrozenMap({key: vote for key, vote in self.votes.items() if key not in lost}))
+
+    def commit(self, entries: tuple[Entry, ...], term: int, behaviour: Behaviour) -> Ghosts:
+        """The ghosts after `entries` were committed by a server in `term`."""
+        committed, commit_terms, machines = self.committed, self.commit_terms, self.machines
+        reference = _reference(getattr(getattr(behaviour, "behaviour", behaviour), "apply", Server.apply))
+        fold = reference(State("", 0, None, committed, machine=self.machine(committed.last_index)))
+        for entry in entries:
+            committed = committed.append(entry)
+            commit_terms = Chain(term, commit_terms)
+            if isinstance(entry.value, Command):
+                fold.apply_command(entry.value)
+            machines = Chain(fold.machine, machines)
+        return replace(self, committed=committed, commit_terms=commit_terms, machines=machines)
+
+    def machine(self, index: int) -> Machine:
+        """The state machine after the first `index` committed entries, each command applied once."""
+        length = index - self.committed.snapshot.last_included_index
+        return self.machines.prefix(length).item if self.machines and length else self.committed.snapshot.machine
 
     def committed_by_term(self, term: int) -> int:
         """The last index up to which everything was committed in terms up to `term`."""
@@ -139,22 +181,27 @@ class World:
         world = self if outcome.state is before else self.with_state(outcome.state)
         if outcome.messages:
             world = world.plus(outcome.messages)
-        return Transition(world, outcome.messages, name if outcome.timer_reset else None, outcome.reply)
+        return Transition(world, outcome.messages, name if outcome.timer_reset else None, outcome.answers)
 
     def with_state(self, after: State) -> World:
         """With one server in another state, and the ghosts that follow from it."""
         return replace(
             self,
             servers=self.servers.with_item(after.id, after),
-            ghosts=self.ghosts.observe(after),
+            ghosts=self.ghosts.observe(after, self.behaviour),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """What an action did: the world after it, the messages sent, whose election timer began anew, any reply."""
+    """What an action did: the world after it, the messages sent, whose election timer began anew, any answers."""
 
     world: World
     sent: tuple[Message, ...] = ()
     timer_reset: str | None = None
-    reply: Accepted | Rejected | None = None
+    answers: tuple[Answer, ...] = ()
+
+    @property
+    def reply(self) -> Accepted | Rejected | None:
+        """What the server said at once to whoever asked."""
+        return next((answer for answer in self.answers if isinstance(answer, Accepted | Rejected)), None)

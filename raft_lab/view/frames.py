@@ -11,8 +11,19 @@ from typing import Any
 from raft_lab.check.invariants import INVARIANTS
 from raft_lab.raft.log import Entry, Log, Noop
 from raft_lab.raft.membership import Configuration
-from raft_lab.raft.messages import AppendEntries, AppendEntriesReply, Message, RequestVote, RequestVoteReply
-from raft_lab.raft.state import Candidate, Leader, State
+from raft_lab.raft.messages import (
+    AppendEntries,
+    AppendEntriesReply,
+    InstallSnapshot,
+    InstallSnapshotReply,
+    Message,
+    PreVote,
+    PreVoteReply,
+    RequestVote,
+    RequestVoteReply,
+    TimeoutNow,
+)
+from raft_lab.raft.state import Candidate, Leader, PreCandidate, State
 from raft_lab.sim import actions
 from raft_lab.sim.cluster import step_code
 from raft_lab.sim.schedule import Flight, Schedule
@@ -72,7 +83,10 @@ def patch(step: Step) -> Json:
     changes: Json = merge_patch(_rest(step.parent), _rest(step))
     servers = {}
     for name, state in world.servers.items():
-        old = old_world.servers[name]
+        old = old_world.servers.get(name)
+        if old is None:
+            servers[name] = {**_server(state, world, schedule), "log": _log(state.log, state.log.first_index)}
+            continue
         change = merge_patch(_server(old, old_world, old_schedule), _server(state, world, schedule))
         if log := _log_patch(old.log, state.log):
             change["log"] = log
@@ -142,7 +156,7 @@ def _configuration_in_use(world: World) -> Configuration:
 
 def _server(state: State, world: World, schedule: Schedule) -> Json:
     """Everything about a server but its log's entries."""
-    timer = schedule.timers.get(state.id)
+    timer = schedule.timers.get((state.id, "heartbeat" if state.is_leader else "election"))
     progress = state.role.progress if isinstance(state.role, Leader) else {}
     return {
         "role": type(state.role).__name__.lower(),
@@ -150,12 +164,22 @@ def _server(state: State, world: World, schedule: Schedule) -> Json:
         "term": state.current_term,
         "voted_for": state.voted_for or "",
         "leader_id": state.leader_id or "",
-        "votes": dict.fromkeys(sorted(state.role.votes), True) if isinstance(state.role, Candidate) else {},
+        "votes": dict.fromkeys(sorted(state.role.votes), True)
+        if isinstance(state.role, Candidate | PreCandidate)
+        else {},
         "first_index": state.log.first_index,
         "last_index": state.log.last_index,
         "commit_index": state.commit_index,
         "last_applied": state.last_applied,
-        "machine": dict(state.machine),
+        "machine": {str(key): str(value) for key, value in state.machine.data.items()},
+        "durable_index": state.durable_index,
+        "waiting": len(state.waiting),
+        "snapshot": {
+            "index": state.log.snapshot.last_included_index,
+            "term": state.log.snapshot.last_included_term,
+            "configuration": str(state.log.snapshot.configuration),
+        },
+        "reads": len(state.role.reads) if isinstance(state.role, Leader) else 0,
         "progress": {
             peer: {"next_index": known.next_index, "match_index": known.match_index} for peer, known in progress.items()
         },
@@ -211,8 +235,8 @@ def _message(flight: Flight, world: World) -> Json:
         "src": m.src,
         "dst": m.dst,
         "term": m.term,
-        "reply": isinstance(m, (RequestVoteReply, AppendEntriesReply)),
-        "ok": m.vote_granted if isinstance(m, RequestVoteReply) else getattr(m, "success", True),
+        "reply": isinstance(m, RequestVoteReply | AppendEntriesReply | PreVoteReply | InstallSnapshotReply),
+        "ok": getattr(m, "vote_granted", getattr(m, "success", True)),
         "heartbeat": isinstance(m, AppendEntries) and not m.entries,
         "label": _label(m),
         "text": _row(m),
@@ -241,6 +265,16 @@ def _label(m: Message) -> str:
             return "beat" if not m.entries else f"append {first}" if first == last else f"append {first}–{last}"
         case AppendEntriesReply():
             return f"ok {m.match_index}" if m.success else "no"
+        case PreVote():
+            return "would you?"
+        case PreVoteReply():
+            return "yes" if m.vote_granted else "no"
+        case InstallSnapshot():
+            return f"snapshot {m.snapshot.last_included_index}"
+        case InstallSnapshotReply():
+            return f"ok {m.match_index}"
+        case TimeoutNow():
+            return "take over"
 
 
 def _row(m: Message) -> str:
@@ -255,6 +289,16 @@ def _row(m: Message) -> str:
             return f"{_label(m) if m.entries else 'heartbeat'}, term {m.term}, committed {m.leader_commit}"
         case AppendEntriesReply():
             return f"matches up to {m.match_index}, term {m.term}" if m.success else f"refused, term {m.term}"
+        case PreVote():
+            return f"pre-vote? for term {m.term}"
+        case PreVoteReply():
+            return f"pre-vote {'yes' if m.vote_granted else 'no'}, term {m.term}"
+        case InstallSnapshot():
+            return f"snapshot up to {m.snapshot.last_included_index}, term {m.term}"
+        case InstallSnapshotReply():
+            return f"matches up to {m.match_index}, term {m.term}"
+        case TimeoutNow():
+            return f"take over, term {m.term}"
 
 
 def _printed(value: Any) -> str:
@@ -283,7 +327,7 @@ def _marks(step: Step) -> list[str]:
     marks = []
     if isinstance(step.action, actions.Timeout):
         marks.append("election")
-    if any(s.is_leader and not old.servers[s.id].is_leader for s in new.servers.values()):
+    if any(s.is_leader and s.id in old.servers and not old.servers[s.id].is_leader for s in new.servers.values()):
         marks.append("leader")
     if max(s.current_term for s in new.servers.values()) > max(s.current_term for s in old.servers.values()):
         marks.append("term")
