@@ -19,6 +19,7 @@ from raft_lab.raft.errors import HandlerError, RaftLabError
 from raft_lab.raft.log import Command, Entry, Log, Noop
 from raft_lab.raft.membership import Configuration
 from raft_lab.raft.messages import AppendEntries, AppendEntriesReply, Message, RequestVote, RequestVoteReply
+from raft_lab.raft.rules import RULES, with_rules, without
 from raft_lab.raft.server import Server
 from raft_lab.raft.state import Candidate, Follower, Leader, Progress, State
 from raft_lab.sim.cluster import Cluster, Proposal
@@ -29,6 +30,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "INVARIANTS",
+    "RULES",
     "ActionRefused",
     "AppendEntries",
     "AppendEntriesReply",
@@ -57,6 +59,8 @@ __all__ = [
     "TraceError",
     "UnknownName",
     "explore",
+    "with_rules",
+    "without",
 ]
 
 

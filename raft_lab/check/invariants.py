@@ -331,7 +331,7 @@ def commit_rule(c: Change) -> str | None:
         return f"{c.new.id}, leading term {c.new.current_term}, committed entry {n} of term {c.new.log.term(n)}."
     holders = [s.id for s in c.after.servers.values() if s.durable_index >= n and s.log.same_prefix(c.new.log, n)]
     if not c.new.configuration.has_quorum(holders):
-        return f"{c.new.id} committed entry {n}, but only {', '.join(holders)} store it."
+        return f"{c.new.id} committed entry {n}, but only {', '.join(holders) or 'nobody'} stored it."
     return None
 
 

@@ -7,7 +7,7 @@ short run in which it breaks a property of the paper's Figure 3? Does it get any
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
@@ -17,9 +17,12 @@ from raft_lab.raft.log import Command, Entry, Log, Snapshot
 from raft_lab.raft.membership import Configuration
 from raft_lab.raft.messages import RequestVote, RequestVoteReply
 from raft_lab.raft.server import Server
-from raft_lab.raft.state import Candidate, Follower, Leader, Outcome, Receive, Role, State
+from raft_lab.raft.state import Candidate, Follower, Leader, Outcome, Progress, Receive, Role, State
+from raft_lab.raft.values import FrozenMap
 from raft_lab.sim import scenarios
+from raft_lab.sim.actions import Deliver
 from raft_lab.sim.cluster import Cluster
+from raft_lab.sim.schedule import draw
 from raft_lab.sim.world import World
 
 SAFETY = ("Election Safety", "Log Matching", "Leader Completeness", "State Machine Safety", "Leader Append-Only")
@@ -34,6 +37,7 @@ class Difference:
     expected: str
     found: str
     rule: str
+    about_timer: bool = False
 
     def __str__(self) -> str:
         return f"{self.situation} {self.expected} {self.found} {self.rule}"
@@ -80,7 +84,7 @@ class Verdict:
         if self.counterexample:
             n = len(self.counterexample.actions)
             which = "The shortest run that shows it has" if self.counterexample.shortest else "A run that shows it has"
-            lines.append(f"{which} {n} steps. Press play below, or step through it with ▷.")
+            lines.append(f"{which} {n} steps. Press <b>Step</b> below to walk through it, or <b>Play</b>.")
         if self.looked:
             lines.append(f"<small>{escape(self.looked)}</small>")
         body = "".join(f"<p style='margin:6px 0'>{line}</p>" for line in lines)
@@ -101,6 +105,7 @@ class Exercise:
     Args:
         missing: names of the methods to write; the first is the one asked for.
         differences: finds the smallest difference between a class and the rule, or None.
+        difference: finds the difference in one situation: a server, and a message that it receives.
         stages: situations from which to explore, with the bounds to set.
         points: what a right answer is worth to a course.
     """
@@ -109,11 +114,13 @@ class Exercise:
         self,
         missing: tuple[str, ...],
         differences: Callable[[type[Server]], Difference | None],
+        difference: Callable[[type[Server], State, Any], Difference | None],
         stages: tuple[tuple[Callable[[type[Server]], Cluster], Bounds], ...],
         points: float = 5.0,
     ) -> None:
         self.missing = missing
         self.differences = differences
+        self.difference = difference
         self.stages = stages
         self.points = points
         self.base = _without(missing)
@@ -126,12 +133,15 @@ class Exercise:
         if refusal := self._refusal(answer):
             return Verdict(False, refusal)
         try:
-            difference = self.differences(answer)
             broken = self._shortest_run(answer)
+            difference = self._guilty_step(answer, broken) if broken else None
+            difference = difference or self.differences(answer)
+            if broken is not None:
+                return Verdict(False, f"With your handler {broken.violation}", difference, broken)
+            if not self._elects_a_leader(answer):
+                return Verdict(False, "With your handler no server ever becomes leader, whatever happens.", difference)
         except HandlerError as error:
             return Verdict(False, str(error))
-        if broken is not None:
-            return Verdict(False, f"With your handler {broken.violation}", difference, broken)
         if difference is not None:
             return Verdict(
                 False,
@@ -141,7 +151,7 @@ class Exercise:
         return Verdict(
             True,
             f"Your {self.missing[0]} does what Figure 2 says.",
-            looked="Compared with the rule in every small situation, and explored from "
+            looked="Compared with the rule in every small situation and in many larger ones, and explored from "
             f"{len(self.stages)} starting points within bounds. That is evidence, not proof.",
             points=self.points,
         )
@@ -166,10 +176,24 @@ class Exercise:
                 raise HandlerError(report.failure)
             if report.counterexample is not None:
                 return report.counterexample
-        report = explore(Cluster(3, server=answer), bounds=Bounds(term=1, states=4_000), reach={"leader": _has_leader})
-        if not report.reached["leader"]:
-            raise HandlerError("With your handler no server ever becomes leader, whatever happens: who grants a vote?")
         return None
+
+    def _guilty_step(self, answer: type[Server], broken: Counterexample) -> Difference | None:
+        """The first step of the run in which the handler did not do what the rule says, if there is one."""
+        for step in broken.cluster().history[1:]:
+            if isinstance(step.action, Deliver) and step.parent is not None:
+                state = step.parent.world.servers[step.action.message.dst]
+                if difference := self.difference(answer, state, step.action.message):
+                    number = len(step.path()) - 1
+                    return replace(difference, situation=f"Step {number} of the run below: {difference.situation}")
+        return None
+
+    @staticmethod
+    def _elects_a_leader(answer: type[Server]) -> bool:
+        report = explore(Cluster(3, server=answer), bounds=Bounds(term=1, states=4_000), reach={"leader": _has_leader})
+        if report.failure:
+            raise HandlerError(report.failure)
+        return report.reached["leader"]
 
 
 def _has_leader(world: World) -> bool:
@@ -181,7 +205,10 @@ def _without(missing: tuple[str, ...]) -> type[Server]:
 
     def blank(name: str) -> Callable[..., None]:
         def method(self: Server, *_: Any) -> None:
-            raise HandlerError(f"{type(self).__name__} uses {name}, which is part of what you are to write")
+            raise HandlerError(
+                f"{type(self).__name__} uses {name} of the base, which has none: it is part of what you are to write "
+                "(remove super())"
+            )
 
         return method
 
@@ -191,17 +218,19 @@ def _without(missing: tuple[str, ...]) -> type[Server]:
 # --- Lesson 01: RequestVote --------------------------------------------------------------------------
 
 _THREE = Configuration(frozenset({"S1", "S2", "S3"}))
+_FIVE = Configuration(frozenset({"S1", "S2", "S3", "S4", "S5"}))
+_LEADER = Leader(FrozenMap({"S2": Progress(1), "S3": Progress(1)}))
 _LOGS = ((), (1,), (1, 1), (2,), (1, 2))
 
 
 def _small_votes() -> Iterator[tuple[State, RequestVote]]:
     """Every small situation in which S2 asks S1 for its vote, the simplest first."""
     for terms in _LOGS:
-        log = Log(Snapshot(_THREE), [Entry(term, Command("x")) for term in terms])
+        log = _log(terms)
         for current in range(log.last_term, 4):
-            roles: list[tuple[Role, str | None]] = [(Follower(), voted) for voted in (None, "S1", "S2", "S3")]
+            roles: list[tuple[Role, str | None]] = [(Follower(), voted) for voted in (None, "S3", "S2", "S1")]
             if current:
-                roles += [(Candidate(frozenset({"S1"})), "S1"), (Leader(), "S1")]
+                roles += [(Candidate(frozenset({"S1"})), "S1"), (_LEADER, "S1")]
             for role, voted_for in roles:
                 if current == 0 and voted_for:
                     continue
@@ -212,28 +241,56 @@ def _small_votes() -> Iterator[tuple[State, RequestVote]]:
                             yield state, RequestVote("S2", "S1", term, len(theirs), theirs[-1] if theirs else 0)
 
 
-def _vote_difference(answer: type[Server]) -> Difference | None:
-    extra = answer.initial("S1", Log(Snapshot(_THREE))).extra
+def _larger_votes() -> Iterator[tuple[State, RequestVote]]:
+    """Some larger situations, always the same ones: five servers, terms and logs of ten and more."""
+
+    def number(below: int, *key: object) -> int:
+        return draw("larger votes", *key) % below
+
+    for case in range(400):
+        mine = sorted(1 + number(12, case, "mine", n) for n in range(number(14, case, "length")))
+        theirs = sorted(1 + number(12, case, "theirs", n) for n in range(number(14, case, "their length")))
+        current = max([*mine, 1]) + number(3, case, "term")
+        voted_for = (None, None, "S1", "S2", "S3", "S4", "S5")[number(7, case, "vote")]
+        state = State("S1", current, voted_for, _log(tuple(mine), _FIVE), role=Follower())
+        term = max([*theirs, current]) + number(3, case, "their term") - 1
+        candidate = f"S{2 + number(4, case, 'candidate')}"
+        yield state, RequestVote(candidate, "S1", max(term, 1), len(theirs), theirs[-1] if theirs else 0)
+
+
+def _log(terms: tuple[int, ...], configuration: Configuration = _THREE) -> Log:
+    return Log(Snapshot(configuration), [Entry(term, Command("x")) for term in terms])
+
+
+def _votes_differ(answer: type[Server]) -> Difference | None:
     late = None
-    for state, m in _small_votes():
-        given = State(state.id, state.current_term, state.voted_for, state.log, role=state.role, extra=extra)
-        right, found = Server.step(state, Receive(m)), answer.step(given, Receive(m))
-        if difference := _compare_votes(state, m, right, found):
-            return difference
-        if right.timer_reset != found.timer_reset:
-            late = late or _timer_difference(state, m, right)
+    for state, m in (*_small_votes(), *_larger_votes()):
+        if difference := _vote_differs(answer, state, m):
+            if not difference.about_timer:
+                return difference
+            late = late or difference
     return late
 
 
+def _vote_differs(answer: type[Server], state: State, m: Any) -> Difference | None:
+    if not isinstance(m, RequestVote):
+        return None
+    extra = answer.initial("S1", Log(Snapshot(_THREE))).extra
+    right = Server.step(replace(state, extra=FrozenMap()), Receive(m))
+    found = answer.step(replace(state, extra=state.extra or extra), Receive(m))
+    if difference := _compare_votes(state, m, right, found):
+        return difference
+    return _timer_difference(state, m, right) if right.timer_reset != found.timer_reset else None
+
+
 def _compare_votes(state: State, m: RequestVote, right: Outcome, found: Outcome) -> Difference | None:
-    situation = _vote_situation(state, m)
+    situation, voter, candidate = _vote_situation(state, m), state.id, m.src
     granted = _granted(right)
-    answers = [sent for sent in found.messages if isinstance(sent, RequestVoteReply) and sent.dst == m.src]
+    answers = [sent for sent in found.messages if isinstance(sent, RequestVoteReply) and sent.dst == candidate]
     if len(answers) != 1 or len(found.messages) != 1:
         said = "sends nothing" if not found.messages else f"sends {len(found.messages)} messages"
-        return Difference(
-            situation, "One answer goes back to S2.", f"Yours {said}.", "Figure 2: RequestVote RPC, results."
-        )
+        one = f"One answer goes back to {candidate}, yes or no;"
+        return Difference(situation, one, f"yours {said}.", "Figure 2: RequestVote RPC, results.")
     if answers[0].vote_granted != granted:
         verb = {True: "grants", False: "refuses"}
         return Difference(
@@ -245,20 +302,21 @@ def _compare_votes(state: State, m: RequestVote, right: Outcome, found: Outcome)
     if answers[0].term != right.state.current_term:
         return Difference(
             situation,
-            f"The answer carries S1's current term, {right.state.current_term};",
+            f"The answer carries {voter}'s current term, {right.state.current_term};",
             f"yours carries {answers[0].term}.",
             "Figure 2: term is currentTerm, for the candidate to update itself.",
         )
     if (found.state.voted_for, found.state.current_term) != (right.state.voted_for, right.state.current_term):
         return Difference(
             situation,
-            f"Afterwards S1 is in term {right.state.current_term} and its vote is {right.state.voted_for};",
+            f"Afterwards {voter} is in term {right.state.current_term} and its vote is {right.state.voted_for};",
             f"yours leaves it in term {found.state.current_term} with vote {found.state.voted_for}.",
             "Figure 2: votedFor is the candidate that received the vote in the current term.",
         )
-    if type(found.state.role) is not type(right.state.role) or found.state.log != right.state.log:
+    if found.state.role != right.state.role or found.state.log != right.state.log:
+        kept = "Role and log stay as the rules for all servers left them;"
         return Difference(
-            situation, "Role and log stay as the rules for all servers left them;", "yours changes them.", "§5.1"
+            situation, kept, "yours changes them.", "A vote changes votedFor and nothing else (Figure 2)."
         )
     return None
 
@@ -268,20 +326,15 @@ def _granted(outcome: Outcome) -> bool:
 
 
 def _vote_situation(state: State, m: RequestVote) -> str:
-    role = {Follower: "a follower", Candidate: "a candidate", Leader: "the leader"}[type(state.role)]
+    role = {Follower: "a follower", Candidate: "a candidate"}.get(type(state.role), "the leader")
     vote = f"it has voted for {state.voted_for}" if state.voted_for else "it has not voted"
-    mine = (
-        f"its log ends with entry {state.log.last_index} of term {state.log.last_term}"
-        if len(state.log)
-        else "its log is empty"
-    )
-    theirs = (
-        f"a log that ends with entry {m.last_log_index} of term {m.last_log_term}"
-        if m.last_log_index
-        else "an empty log"
-    )
-    asked = f"S2 asks for its vote in term {m.term}, with {theirs}."
-    return f"S1 is {role} in term {state.current_term}, {vote}, {mine}. {asked}"
+    mine = f"entry {state.log.last_index} of term {state.log.last_term}"
+    theirs = f"entry {m.last_log_index} of term {m.last_log_term}"
+    ends = f"its log ends with {mine}" if len(state.log) else "its log is empty"
+    asked = f"{m.src} asks for its vote in term {m.term}, with a log that ends with {theirs}."
+    if not m.last_log_index:
+        asked = f"{m.src} asks for its vote in term {m.term}, with an empty log."
+    return f"{state.id} is {role} in term {state.current_term}, {vote}, {ends}. {asked}"
 
 
 def _vote_rule(state: State, m: RequestVote) -> str:
@@ -297,21 +350,18 @@ def _vote_rule(state: State, m: RequestVote) -> str:
 
 
 def _timer_difference(state: State, m: RequestVote, right: Outcome) -> Difference:
-    situation = _vote_situation(state, m)
     rule = "A follower waits a whole election timeout after granting a vote, and only then (§5.2; Figure 2, Followers)."
+    found, expected = "yours starts it anew.", f"{state.id}'s election timer runs on;"
     if right.timer_reset:
-        return Difference(
-            situation,
-            "S1 grants its vote and starts its election timer anew;",
-            "yours forgets self.reset_election_timer().",
-            rule,
-        )
-    return Difference(situation, "S1's election timer runs on;", "yours starts it anew.", rule)
+        expected = f"{state.id} grants its vote and starts its election timer anew;"
+        found = "yours forgets self.reset_election_timer()."
+    return Difference(_vote_situation(state, m), expected, found, rule, about_timer=True)
 
 
 REQUEST_VOTE = Exercise(
     ("on_request_vote", "may_vote_for", "log_is_up_to_date"),
-    _vote_difference,
+    _votes_differ,
+    _vote_differs,
     (
         (lambda server: Cluster(3, server=server), Bounds(term=1, crashes=1, states=4_000)),
         (scenarios.committed_without_s3, Bounds(term=2, states=3_000)),

@@ -8,6 +8,9 @@ the environment to say.
 
 from __future__ import annotations
 
+import difflib
+import re
+import traceback
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from typing import Any, ClassVar
@@ -225,16 +228,14 @@ class Core:
             raise
         except Exception as error:
             what = type(event.message).__name__ if isinstance(event, Receive) else type(event).__name__
-            raise HandlerError(
-                f"{cls.__name__} failed on {state.id} while handling {what}: {type(error).__name__}: {error}"
-            ) from error
+            raise HandlerError(f"{cls.__name__} failed on {state.id} while handling {what}: {_where(error)}") from error
         return server._outcome(state)
 
     def _handle(self, event: Event) -> None:
-        """Find the handler by the event's name; see server.py."""
+        """Find the handler by the event's type; see server.py."""
 
     def _outcome(self, before: State) -> Outcome:
-        if not type(self).__module__.startswith("raft_lab.raft."):
+        if type(self).__module__ != "raft_lab.raft.server":
             self._check_values()
         names = (*self.durable, *self.volatile)
         extra = FrozenMap({name: freeze(self.__dict__[name]) for name in names}) if names else before.extra
@@ -267,6 +268,11 @@ class Core:
         unknown = self.__dict__.keys() - _FIELDS - self.durable.keys() - self.volatile.keys()
         if unknown:
             one = min(unknown)
+            meant = difflib.get_close_matches(_snake(one), [*_FIELD_TYPES, "send"], n=1, cutoff=0.8)
+            if meant:
+                raise HandlerError(
+                    f"{name} set self.{one}, which is not a field of a server: do you mean self.{meant[0]}?"
+                )
             raise HandlerError(
                 f"{name} set self.{one}, which no one declared: give {name} a line "
                 f"volatile = {{'{one}': …}} (lost in a crash) or durable = {{'{one}': …}} (kept), with its first value"
@@ -292,6 +298,22 @@ class Core:
                     raise HandlerError(f"{name} sent a {what}; it must be {part.type}")
             freeze(message)
         freeze(self.role)
+
+
+def _snake(name: str) -> str:
+    """`votedFor` and `voted_for` are the same word."""
+    return re.sub("([A-Z])", lambda capital: "_" + capital.group().lower(), name).strip("_")
+
+
+def _where(error: Exception) -> str:
+    """The error, and the line of code in which it arose."""
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return said
+    last = frames[-1]
+    line = f": {last.line}" if last.line else ""
+    return f"{said} (line {last.lineno} of {last.name}{line})"
 
 
 _PART_TYPES: dict[str, type] = {"str": str, "int": int, "bool": bool, "tuple[Entry, ...]": tuple}

@@ -14,7 +14,6 @@ from typing import Any
 from raft_lab.raft.errors import RaftLabError
 from raft_lab.raft.log import Snapshot
 from raft_lab.raft.membership import Configuration
-from raft_lab.raft.replication import Replication
 from raft_lab.raft.server import Server
 from raft_lab.raft.state import State
 
@@ -272,27 +271,31 @@ def switched(server: type[Server], *, off: Collection[str] = (), on: Collection[
                 f"{name!r} is "
                 + ("off unless it is asked for" if rule(name).optional else "on unless it is turned off")
             )
-    base: type[Server] = getattr(server, "switched_from", server)
-    off = tuple(dict.fromkeys((*getattr(server, "rules_off", ()), *off)))
-    on = tuple(dict.fromkeys((*getattr(server, "rules_on", ()), *on)))
-    return _made(base, off, on)  # type: ignore[arg-type, unused-ignore]
+    off = tuple(dict.fromkeys((*server.rules_off, *off)))
+    on = tuple(dict.fromkeys((*server.rules_on, *on)))
+    made: type[Server] = _made(base(server), off, on) if off or on else server  # type: ignore[arg-type]
+    return made
+
+
+def base(server: type[Server]) -> type[Server]:
+    """The class that `server` is made of by switching rules; itself, if none is switched."""
+    return server.switched_from or server
 
 
 @functools.cache
-def _made(base: type[Server], off: tuple[str, ...], on: tuple[str, ...]) -> type[Server]:
+def _made(server: type[Server], off: tuple[str, ...], on: tuple[str, ...]) -> type[Server]:
     methods: dict[str, Any] = {}
     for name in (*on, *off):
         methods |= rule(name).methods
-    marks = {"rules_off": off, "rules_on": on, "switched_from": base}
-    made = type(base.__name__, (base,), {**methods, **marks})
-    made.__module__ = Replication.__module__ if base is Server else base.__module__
+    marks = {"rules_off": off, "rules_on": on, "switched_from": server}
+    made = type(server.__name__, (server,), {**methods, **marks})
+    made.__module__ = server.__module__  # no less trusted than what it is made of
     return made
 
 
 def modified(server: type[Server]) -> str:
     """How `server` differs from Raft, in words, or ''. A cluster carries this wherever it is shown or saved."""
-    parts = [f"without {name}" for name in getattr(server, "rules_off", ())]
-    base = getattr(server, "switched_from", server)
-    if base is not Server:
-        parts.insert(0, f"handlers of {base.__name__}")
+    parts = [f"without {name}" for name in server.rules_off]
+    if base(server) is not Server:
+        parts.insert(0, f"handlers of {server.__name__}")
     return ", ".join(parts)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from raft_lab.raft import state as events
 from raft_lab.raft.clients import Clients
+from raft_lab.raft.errors import HandlerError
 from raft_lab.raft.messages import (
     AppendEntries,
     AppendEntriesReply,
@@ -30,6 +33,11 @@ class Server(Clients):
         class Counting(Server):
             volatile = {"elections": 0}
     """
+
+    rules_off: ClassVar[tuple[str, ...]] = ()
+    rules_on: ClassVar[tuple[str, ...]] = ()
+    switched_from: ClassVar[type[Server] | None] = None
+    """What rules.py has made of this class, and of which class."""
 
     @classmethod
     def timers(cls, state: State) -> tuple[str, ...]:
@@ -77,22 +85,22 @@ class Server(Clients):
                 self.on_restart()
 
     def _receive(self, m: Message) -> None:
-        match m:
-            case RequestVote():
-                self.on_request_vote(m)
-            case RequestVoteReply():
-                self.on_request_vote_reply(m)
-            case PreVote():
-                self.on_pre_vote(m)
-            case PreVoteReply():
-                self.on_pre_vote_reply(m)
-            case AppendEntries():
-                self.on_append_entries(m)
-            case AppendEntriesReply():
-                self.on_append_entries_reply(m)
-            case InstallSnapshot():
-                self.on_install_snapshot(m)
-            case InstallSnapshotReply():
-                self.on_install_snapshot_reply(m)
-            case TimeoutNow():
-                self.on_timeout_now(m)
+        name = _HANDLERS[type(m)]
+        returned = getattr(self, name)(m)
+        if returned is not None:
+            raise HandlerError(
+                f"{type(self).__name__}.{name} returned {returned!r}, which goes nowhere: an answer is sent with self.send(…)"
+            )
+
+
+_HANDLERS: dict[type, str] = {
+    RequestVote: "on_request_vote",
+    RequestVoteReply: "on_request_vote_reply",
+    PreVote: "on_pre_vote",
+    PreVoteReply: "on_pre_vote_reply",
+    AppendEntries: "on_append_entries",
+    AppendEntriesReply: "on_append_entries_reply",
+    InstallSnapshot: "on_install_snapshot",
+    InstallSnapshotReply: "on_install_snapshot_reply",
+    TimeoutNow: "on_timeout_now",
+}

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from raft_lab.raft.log import Command, Entry, Log, Noop, Snapshot
 from raft_lab.raft.membership import Configuration
 from raft_lab.raft.messages import MESSAGE_TYPES, Message
+from raft_lab.raft.rules import base, modified, switched
 from raft_lab.raft.server import Server
 from raft_lab.raft.state import Accepted, Leader, ReadDone, Rejected, State
 from raft_lab.raft.values import FrozenMap
@@ -114,6 +115,8 @@ class Cluster:
         seed: chooses all timeouts and latencies of timed driving.
         timing: durations and odds of timed driving.
         server: the class that says how servers react; a subclass of `Server`.
+        rules: names of optional rules to turn on, such as "pre-vote"; `RULES` lists them.
+        without: names of rules to turn off, such as "election restriction", to see what they are for.
         logs: what is in the servers' logs at the start, as (term, command) pairs. All servers then
             start in the highest term that appears.
     """
@@ -128,6 +131,8 @@ class Cluster:
         seed: int = 0,
         timing: Timing | None = None,
         server: type[Server] = Server,
+        rules: Iterable[str] = (),
+        without: Iterable[str] = (),
         logs: Mapping[str, Sequence[EntryLike]] | None = None,
     ) -> None:
         names = _names(servers)
@@ -135,6 +140,9 @@ class Cluster:
             raise ValueError(f"the seed must be a whole number, not {seed!r}")
         if not isinstance(timing, Timing | None):
             raise ValueError(f"timing must be a Timing such as Timing(loss=0.1), not {timing!r}")
+        if not (isinstance(server, type) and issubclass(server, Server)):
+            raise ValueError(f"server must be a subclass of Server, not {server!r}")
+        server = switched(server, on=_listed(rules), off=_listed(without))
         world = _first_world(names, server, logs or {})
         self._begin(world, seed, timing or Timing())
         self._origin = _origin(servers, names, seed, timing, server, logs)
@@ -190,6 +198,12 @@ class Cluster:
     def messages(self) -> list[Message]:
         """Every copy of a message in flight, in order of sending."""
         return [flight.message for flight in self.schedule.flights]
+
+    @property
+    def modified(self) -> str:
+        """How the servers differ from Raft, in words, or ''."""
+        behaviour = self.world.behaviour
+        return modified(behaviour) if isinstance(behaviour, type) and issubclass(behaviour, Server) else ""
 
     @property
     def violations(self) -> list[tuple[Step, Violation]]:
@@ -314,6 +328,10 @@ class Cluster:
     def write_disk(self, server: str) -> Step:
         """What the server has to write is on its disk."""
         return self.perform(actions.WriteDisk(server))
+
+    def _has_quorum_up(self) -> bool:
+        up = [name for name in self.servers if name not in self.world.crashed]
+        return any(self[name].configuration.has_quorum(up) for name in up)
 
     def _the_leader(self) -> str:
         if self.leader is None:
@@ -461,6 +479,11 @@ class Cluster:
             for _ in range(max_steps):
                 if wanted(self):
                     return self.now
+                if condition is None and leader is not False and not self._has_quorum_up():
+                    down = ", ".join(sorted(self.world.crashed))
+                    raise ActionRefused(
+                        f"{down} are crashed, so no majority is up and nobody can win: restart one first"
+                    )
                 self.step()
             if wanted(self):
                 return self.now
@@ -665,6 +688,10 @@ def step_code(step: Step) -> str:
     return str(action)
 
 
+def _listed(names: Iterable[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
 def _set(names: Iterable[str]) -> frozenset[str]:
     return frozenset([names] if isinstance(names, str) else names)
 
@@ -687,8 +714,6 @@ def _names(servers: int | Iterable[str]) -> tuple[str, ...]:
 
 
 def _first_world(names: tuple[str, ...], server: type[Server], logs: Mapping[str, Sequence[EntryLike]]) -> World:
-    if not (isinstance(server, type) and issubclass(server, Server)):
-        raise ValueError(f"server must be a subclass of Server, not {server!r}")
     if not (isinstance(logs, Mapping) and all(isinstance(log, Sequence) for log in logs.values())):
         raise ValueError(f"logs must map servers to lists of (term, command) pairs, not {logs!r}")
     if unknown := [name for name in logs if name not in names]:
@@ -724,8 +749,11 @@ def _origin(
     arguments = [str(servers) if isinstance(servers, int) else repr(list(names)), f"seed={seed}"]
     if timing is not None:
         arguments.append(f"timing={timing!r}")
-    if server is not Server:
+    if base(server) is not Server:
         arguments.append(f"server={server.__name__}")
+    for name, switches in (("rules", server.rules_on), ("without", server.rules_off)):
+        if switches:
+            arguments.append(f"{name}={list(switches)!r}")
     if logs:
         pairs = {
             name: [(e.term, str(e.value)) if isinstance(e, Entry) else tuple(e) for e in log]

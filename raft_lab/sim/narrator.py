@@ -107,6 +107,19 @@ def message_text(m: Message) -> str:
             return f"TimeoutNow of term {m.term}: {m.src} asks {m.dst} to start an election at once"
 
 
+def opening(world: World) -> Sentence:
+    """How things stand where a run begins."""
+    servers = list(world.servers.values())
+    count = f"{len(servers)} servers" if len(servers) > 1 else "1 server"
+    if not any(state.current_term for state in servers):
+        return Sentence(f"{count}, ready to start.")
+    leaders = [f"{s.id} leads term {s.current_term}" for s in servers if s.is_leader and s.id not in world.crashed]
+    committed = world.ghosts.committed.last_index
+    told = names(leaders) if leaders else f"nobody leads, and the latest term is {max(s.current_term for s in servers)}"
+    done = f"; committed so far: {entries_text(committed)}" if committed else ""
+    return Sentence(f"{count}: {told}{done}.")
+
+
 def narrate(before: World, action: Action, done: Transition) -> Sentence:
     """Tell what `action` did to `before`."""
     match action:
@@ -259,10 +272,15 @@ def _vote(state: State) -> str:
 
 
 def _newer_term(before: State, after: State) -> str:
+    """How it took a newer term, if it did: the beginning of a sentence about what it did then."""
     if after.current_term == before.current_term:
         return ""
-    was = {Leader: "steps down as leader", Candidate: "gives up its election"}.get(type(before.role), "adopts it")
-    return f" It sees term {after.current_term}, newer than its own {before.current_term}, and {was}."
+    was = {
+        Leader: "steps down as leader",
+        Candidate: "gives up its election",
+        PreCandidate: "gives up its election",
+    }.get(type(before.role), "adopts it")
+    return f"{after.id} sees term {after.current_term}, newer than its own {before.current_term}, and {was}. "
 
 
 def _timed_out(before: State, after: State) -> Sentence:
@@ -389,7 +407,9 @@ def _pre_vote_requested(m: PreVote, old: State, done: Transition) -> Sentence:
 
 def _pre_vote_answered(m: PreVoteReply, old: State, new: State) -> Sentence:
     if seen := _newer_term(old, new):
-        return Sentence(f"{m.dst} hears from {m.src}.{seen}", "Whoever sees a higher term adopts it.", "§5.1")
+        return Sentence(
+            f"An answer from {m.src} arrives. {seen}".rstrip(), "Whoever sees a higher term adopts it.", "§5.1"
+        )
     would = f"{m.src} would vote for {m.dst}" if m.vote_granted else f"{m.src} would not vote for {m.dst}"
     if isinstance(old.role, PreCandidate) and not isinstance(new.role, PreCandidate):
         return Sentence(
@@ -408,14 +428,14 @@ def _snapshot_arrived(m: InstallSnapshot, old: State, new: State) -> Sentence:
         )
     if new.log.snapshot is old.log.snapshot:
         return Sentence(
-            f"{m.dst} knows all up to entry {upto} already and needs no snapshot.{_newer_term(old, new)}",
+            f"{_newer_term(old, new)}{m.dst} knows all up to entry {upto} already and needs no snapshot.",
             "A snapshot never takes a server back.",
             "§7",
         )
     kept = f" and keeps the {entries_text(len(new.log))} after it" if len(new.log) else " in place of its whole log"
     return Sentence(
-        f"{m.dst} takes {m.src}'s snapshot up to entry {upto} of term {m.snapshot.last_included_term}{kept}."
-        f"{_newer_term(old, new)}",
+        f"{_newer_term(old, new)}{m.dst} takes {m.src}'s snapshot up to entry {upto} of term "
+        f"{m.snapshot.last_included_term}{kept}.",
         "A follower that needs entries which the leader has compacted gets the snapshot; a tail stays if it fits.",
         "§7",
     )
@@ -423,7 +443,9 @@ def _snapshot_arrived(m: InstallSnapshot, old: State, new: State) -> Sentence:
 
 def _snapshot_answered(m: InstallSnapshotReply, old: State, new: State) -> Sentence:
     if seen := _newer_term(old, new):
-        return Sentence(f"{m.dst} hears from {m.src}.{seen}", "Whoever sees a higher term adopts it.", "§5.1")
+        return Sentence(
+            f"An answer from {m.src} arrives. {seen}".rstrip(), "Whoever sees a higher term adopts it.", "§5.1"
+        )
     if not old.is_leader or m.term < old.current_term:
         return Sentence(f"{m.src}'s answer comes too late; {m.dst} ignores it.", "Old answers do not count.", "§5.1")
     return Sentence(f"{m.dst} learns that {m.src} has everything up to entry {m.match_index}.", "", "§7")
@@ -476,7 +498,7 @@ def _vote_requested(m: RequestVote, old: State, new: State, done: Transition) ->
     if granted:
         again = " again" if old.voted_for == m.src and old.current_term == m.term else ""
         return Sentence(
-            f"{m.dst} gives its vote of term {m.term} to {m.src}{again}.{seen}",
+            f"{seen}{m.dst} gives its vote of term {m.term} to {m.src}{again}.",
             "A server votes once in a term, for the first who asks and whose log is at least as up-to-date as its own.",
             "§5.2, §5.4.1",
         )
@@ -489,7 +511,7 @@ def _vote_requested(m: RequestVote, old: State, new: State, done: Transition) ->
     if new.voted_for not in (None, m.src):
         whom = "itself" if new.voted_for == m.dst else new.voted_for
         return Sentence(
-            f"{m.dst} refuses {m.src}: in term {m.term} it has voted for {whom} already.{seen}",
+            f"{seen}{m.dst} refuses {m.src}: in term {m.term} it has voted for {whom} already.",
             "A server votes at most once in a term.",
             "§5.2",
         )
@@ -497,18 +519,18 @@ def _vote_requested(m: RequestVote, old: State, new: State, done: Transition) ->
         mine = f"entry {old.log.last_index} of term {old.log.last_term}"
         theirs = f"entry {m.last_log_index} of term {m.last_log_term}" if m.last_log_index else "nothing"
         return Sentence(
-            f"{m.dst} refuses {m.src}, whose log ends with {theirs}; its own ends with {mine}, "
-            f"so {m.src} is not up-to-date.{seen}",
+            f"{seen}{m.dst} refuses {m.src}, whose log ends with {theirs}; its own ends with {mine}, "
+            f"so {m.src} is not up-to-date.",
             "Election restriction: the later last term is more up-to-date; with equal terms, the longer log.",
             "§5.4.1",
         )
-    return Sentence(f"{m.dst} does not vote for {m.src} in term {m.term}.{seen}", "", "§5.2")
+    return Sentence(f"{seen}{m.dst} does not vote for {m.src} in term {m.term}.", "", "§5.2")
 
 
 def _vote_answered(m: RequestVoteReply, old: State, new: State) -> Sentence:
     if seen := _newer_term(old, new):
         return Sentence(
-            f"{m.dst} hears from {m.src}.{seen}",
+            f"An answer from {m.src} arrives. {seen}".rstrip(),
             "Whoever sees a higher term adopts it and becomes a follower.",
             "§5.1",
         )
@@ -547,8 +569,8 @@ def _entries_arrived(m: AppendEntries, old: State, new: State, done: Transition)
             else f"its entry {m.prev_log_index} is of another term"
         )
         return Sentence(
-            f"{m.dst} cannot place what {m.src} sends after entry {m.prev_log_index} of term {m.prev_log_term}: "
-            f"{has}. It refuses.{seen}",
+            f"{seen}{m.dst} cannot place what {m.src} sends after entry {m.prev_log_index} of term "
+            f"{m.prev_log_term}: {has}. It refuses.",
             "Consistency check: entries are accepted only if the log matches right before them.",
             "§5.3",
         )
@@ -560,7 +582,9 @@ def _entries_arrived(m: AppendEntries, old: State, new: State, done: Transition)
         gone = old.log.last_index - kept
         replaced = f", replacing {entries_text(gone)} that conflicted" if gone else ""
         text = f"{m.dst} stores {entries_text(new.log.last_index - kept)} from {m.src}{replaced}"
-        rule, section = "An entry that conflicts is deleted with all that follow it; new ones are appended.", "§5.3"
+        rule, section = "Entries are appended where the log matches right before them.", "§5.3"
+        if gone:
+            rule = "An entry that conflicts is deleted with all that follow it; new ones are appended."
     elif m.entries:
         text = f"{m.dst} has these entries from {m.src} already"
         rule, section = "Nothing is deleted unless it conflicts: the request may be an old or repeated one.", "§5.3"
@@ -572,7 +596,7 @@ def _entries_arrived(m: AppendEntries, old: State, new: State, done: Transition)
         committed = f"; it learns that all up to {new.commit_index} is committed"
         if not m.entries:
             rule, section = "Followers learn what is committed from the leader's next message.", "§5.3"
-    return Sentence(f"{text}{committed}.{told}{seen}", rule, section)
+    return Sentence(f"{seen}{text}{committed}.{told}", rule, section)
 
 
 def _common(old: State, new: State) -> int:
@@ -586,7 +610,7 @@ def _common(old: State, new: State) -> int:
 def _entries_answered(m: AppendEntriesReply, old: State, new: State) -> Sentence:
     if seen := _newer_term(old, new):
         return Sentence(
-            f"{m.dst} hears from {m.src}.{seen}",
+            f"An answer from {m.src} arrives. {seen}".rstrip(),
             "Whoever sees a higher term adopts it and becomes a follower.",
             "§5.1",
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from raft_lab.sim.actions import Action
-from raft_lab.sim.narrator import Sentence, narrate
+from raft_lab.sim.narrator import Sentence, narrate, opening
 from raft_lab.sim.schedule import Schedule
 from raft_lab.sim.world import Transition, World
 
@@ -53,7 +53,7 @@ class Step:
     def sentence(self) -> Sentence:
         """What happened, in words."""
         if self.parent is None or self.action is None:
-            return Sentence(f"{len(self.world.servers)} servers, ready to start.")
+            return opening(self.world)
         return narrate(self.parent.world, self.action, self.transition)
 
     def path(self) -> list[Step]:

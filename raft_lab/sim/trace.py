@@ -19,6 +19,7 @@ from typing import Any
 
 from raft_lab.raft.errors import RaftLabError
 from raft_lab.raft.log import Entry, Log, Snapshot
+from raft_lab.raft.rules import switched
 from raft_lab.raft.server import Server
 from raft_lab.raft.state import State
 from raft_lab.raft.values import Chain, FrozenMap, extend
@@ -66,7 +67,7 @@ def save(path: str | PathLike[str], tape: Tape, cursor: Step, origin: str) -> No
         "origin": origin,
         "seed": start.schedule.seed,
         "timing": encode(start.schedule.timing),
-        "behaviour": behaviour_name(start.world.behaviour),
+        "behaviour": _encode_behaviour(start.world.behaviour),
         "world": encode(start.world),
         "steps": [_encode_step(step) for step in tape.steps[1:]],
         "cursor": cursor.id,
@@ -168,7 +169,7 @@ def _encode_step(step: Step) -> dict[str, Any]:
     assert step.parent is not None
     assert step.action is not None
     action = step.action
-    written = {"behaviour": behaviour_name(action.behaviour)} if isinstance(action, Swap) else encode(action)
+    written = _encode_behaviour(action.behaviour) if isinstance(action, Swap) else encode(action)
     return {
         "parent": step.parent.id,
         "verb": action.verb,
@@ -184,7 +185,7 @@ _BY_VERB = {action.verb: action for action in ACTIONS}
 def _decode_step(step: Any, number: int, known: dict[str, type[Server]]) -> Recorded:
     verb = decode(step["verb"], str)
     if verb == Swap.verb:
-        action: Action = Swap(_behaviour(step["action"]["behaviour"], known))
+        action: Action = Swap(_behaviour(step["action"], known))
     elif verb in _BY_VERB:
         action = decode(step["action"], _BY_VERB[verb])
     else:
@@ -195,10 +196,20 @@ def _decode_step(step: Any, number: int, known: dict[str, type[Server]]) -> Reco
     return Recorded(parent, action, decode(step["timed"], bool), decode(step["now_us"], int))
 
 
-def _behaviour(name: Any, known: dict[str, type[Server]]) -> type[Server]:
+def _encode_behaviour(behaviour: Any) -> dict[str, Any]:
+    return {
+        "class": behaviour_name(behaviour),
+        "rules": list(getattr(behaviour, "rules_on", ())),
+        "without": list(getattr(behaviour, "rules_off", ())),
+    }
+
+
+def _behaviour(data: Any, known: dict[str, type[Server]]) -> type[Server]:
+    name = decode(data["class"], str)
     if name not in known:
         raise _Wrong(f"it was recorded with the handlers of {name}: give that class, Cluster.load(path, {name})")
-    return known[name]
+    on, off = (decode(data[switches], tuple[str, ...]) for switches in ("rules", "without"))
+    return switched(known[name], on=on, off=off)
 
 
 # Values to JSON and back. Decoding is told the type that must come out, and takes nothing else.

@@ -151,6 +151,8 @@ class World:
         try:
             return self.servers[name]
         except (KeyError, TypeError):
+            if name is None:
+                raise UnknownName("nobody leads now; cluster.run_until(leader=True) first") from None
             raise UnknownName(f"there is no server {name!r}; the servers are {', '.join(self.servers)}") from None
 
     def blocked(self, message: Message) -> str | None:

@@ -198,6 +198,11 @@ def server_actions(name: str) -> tuple[actions.Action, ...]:
         actions.Timeout(name),
         actions.Heartbeat(name),
         actions.Propose(name, "set x 1"),
+        actions.Read(name, "r"),
+        actions.Silence(name),
+        actions.CheckQuorum(name),
+        actions.Compact(name),
+        actions.WriteDisk(name),
         actions.Crash(name),
         actions.Restart(name),
     )

@@ -18,7 +18,6 @@ from raft_lab.sim import actions
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.errors import ActionRefused, UnknownName
 from raft_lab.sim.tape import Step
-from raft_lab.sim.world import behaviour_name
 from raft_lab.view import frames, picture
 
 STATIC = Path(__file__).parent / "static"
@@ -49,6 +48,7 @@ class Lab(anywidget.AnyWidget):
     Args:
         cluster: what to show; the same object that the code cells drive. Several labs may show one cluster.
         title: a line above the picture.
+        speed: how fast Play begins, from 0.25 to 8.
     """
 
     _esm = bundle("lab.js")
@@ -57,15 +57,17 @@ class Lab(anywidget.AnyWidget):
     tape = traitlets.Any().tag(sync=True, to_json=lambda _, lab: lab._whole_tape())
     options = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, cluster: Cluster, *, title: str = "") -> None:
+    def __init__(self, cluster: Cluster, *, title: str = "", speed: float = 1) -> None:
         if not isinstance(cluster, Cluster):
             raise TypeError(f"a lab shows a Cluster, not {cluster!r}")
+        if not (isinstance(speed, int | float) and 0.25 <= speed <= 8):
+            raise ValueError(f"speed must be a number from 0.25 to 8, not {speed!r}")
         self.cluster = cluster
         self.title = title
         self._told = 0
         self._answering = 0
         self._encoded: list[frames.Json] = []
-        super().__init__()
+        super().__init__(options={"speed": speed})
         self._told = len(self._encoded)
         self.on_msg(self._receive)
         self._stop_listening = cluster.on_change(self._tell)
@@ -93,8 +95,7 @@ class Lab(anywidget.AnyWidget):
             }
 
     def _modified(self) -> str:
-        name = behaviour_name(self.cluster.world.behaviour)
-        return "" if name == "Server" else f"handlers of {name}"
+        return self.cluster.modified
 
     def _tell(self, reply_to: int = 0) -> None:
         if self._answering and not reply_to:
@@ -163,7 +164,13 @@ class Lab(anywidget.AnyWidget):
 
 
 _ON_MESSAGE = {a.verb: a for a in (actions.Deliver, actions.Drop, actions.Duplicate, actions.Hold, actions.Release)}
-_ON_SERVER = {a.verb: a for a in (actions.Timeout, actions.Heartbeat, actions.Crash, actions.Restart)}
+_ON_SERVER = {
+    a.verb: a
+    for a in (
+        *(actions.Timeout, actions.Silence, actions.Heartbeat, actions.CheckQuorum, actions.Compact),
+        *(actions.WriteDisk, actions.Crash, actions.Restart, actions.Boot),
+    )
+}
 _ON_LINK = {a.verb: a for a in (actions.Cut, actions.Mend)}
 
 
@@ -181,8 +188,18 @@ def _action(step: Step, verb: str, args: list[Any]) -> actions.Action:
             return _ON_LINK[verb](src, dst)
         case "propose", [str(server), str(op)]:
             return actions.Propose(server, op)
-        case "partition", [*groups] if all(isinstance(g, list) and all(isinstance(n, str) for n in g) for g in groups):
+        case "read", [str(server), str(how)]:
+            return actions.Read(server, f"r{len(step.path())}", how)
+        case "transfer_leadership", [str(server), str(to)]:
+            return actions.TransferLeadership(server, to)
+        case "reconfigure", [str(server), list(voters), list(learners)] if _are_names(voters) and _are_names(learners):
+            return actions.Reconfigure(server, frozenset(voters), frozenset(learners))
+        case "partition", [*groups] if all(isinstance(g, list) and _are_names(g) for g in groups):
             return actions.Partition(tuple(frozenset(group) for group in groups if group))
         case "heal", []:
             return actions.Heal()
     raise ActionRefused(f"there is no action {verb!r} with {args!r}"[:200])
+
+
+def _are_names(names: list[Any]) -> bool:
+    return all(isinstance(name, str) for name in names)
