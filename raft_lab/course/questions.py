@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 # name: (question, [(answer, whether it is right, what to say to who chose it)])
 _QUESTIONS: dict[str, tuple[str, list[tuple[str, bool, str]]]] = {
     "01-first": (
-        "Nobody leads yet. Press Step until one server's timer has run out and its requests are on their way. "
+        "S5's election timer has run out, and it asks the others for their votes. "
         "How many of the five must vote for it, itself included, before it may lead?",
         [
             ("All 5", False, "Then one crashed server would stop everything. Raft must work while a few are down."),
@@ -95,6 +95,28 @@ _QUESTIONS: dict[str, tuple[str, list[tuple[str, bool, str]]]] = {
             ),
         ],
     ),
+    "01-spread": (
+        "Suppose that all five servers wait exactly 150 ms before they start an election. "
+        "How often does somebody win within two seconds?",
+        [
+            (
+                "Always: one of them is a little faster",
+                False,
+                "In one process, perhaps. Here all timers run out at the same moment, again and again.",
+            ),
+            (
+                "About half of the time",
+                False,
+                "There is nothing that would make one of them first: the next attempt is as even as the one before.",
+            ),
+            (
+                "Never",
+                True,
+                "All become candidates together, and each has spent its vote on itself. Their next timers run out "
+                "together, too.",
+            ),
+        ],
+    ),
     "01-criteria": (
         "S1 and S2 hold Commands 1 to 3, the last one of term 2. S3 holds only Command 1, of term 1. "
         "If an election starts now, who can win it?",
@@ -124,8 +146,8 @@ _QUESTIONS: dict[str, tuple[str, list[tuple[str, bool, str]]]] = {
             (
                 "The candidate's: it is longer",
                 False,
-                "Length decides only between equal last terms. Those five entries were never committed if a later "
-                "term could go on without them.",
+                "Length decides only between equal last terms. A leader of term 2 has been elected since, so whatever of "
+                "those five entries its log lacked had not been committed.",
             ),
             ("The voter's: its last term is later", True, "The later last term wins, however short the log (§5.4.1)."),
             ("They are equal", False, "They would be with the same last term and the same length."),

@@ -89,7 +89,7 @@ class Server(Clients):
         returned = getattr(self, name)(m)
         if returned is not None:
             raise HandlerError(
-                f"{type(self).__name__}.{name} returned {returned!r}, which goes nowhere: an answer is sent with self.send(…)"
+                f"{type(self).__name__}.{name} returned {returned!r}, which goes nowhere: use self.send(…)"
             )
 
 

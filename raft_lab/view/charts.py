@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from raft_lab.sim.cluster import Cluster
+from raft_lab.view.picture import term_colour
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-# Okabe and Ito's colours, and a pattern for each, since colour alone says nothing to many.
-_LOOK = {
-    "follower": ("#56B4E9", ""),
-    "candidate": ("#E69F00", "/"),
-    "leader": ("#009E73", ""),
-    "crashed": ("#999999", "x"),
-}
+# The term has the lab's colour (Okabe and Ito's), the role a pattern: colour alone says nothing to many.
+_PATTERNS = {"follower": "", "precandidate": ".", "candidate": "/", "leader": "x", "crashed": ""}
 
 
 def timeline(cluster: Cluster) -> go.Figure:
@@ -30,45 +26,48 @@ def timeline(cluster: Cluster) -> go.Figure:
     timed = history[-1].schedule.now_us > 0
     places = [step.schedule.now_us / 1000 if timed else float(n) for n, step in enumerate(history)]
     end = max(places[-1], 1.0)
+    unit = "ms" if timed else "steps"
     figure: Any = go.Figure()
-    spans: dict[str, list[tuple[str, float, float, int]]] = {role: [] for role in _LOOK}
-    for name in cluster.servers:
-        begun, shown = 0.0, ("follower", history[0].world.servers[name].current_term)
+    spans: dict[tuple[str, int], list[tuple[str, float, float]]] = {}
+    for name in history[-1].world.servers:
+        begun, shown = 0.0, ("", 0)
         for place, step in [*zip(places, history, strict=True), (end, None)]:
-            if step is not None:
-                state = step.world.servers[name]
+            state = step.world.servers.get(name) if step is not None else None
+            role = ""
+            if step is not None and state is not None:
                 role = "crashed" if name in step.world.crashed else type(state.role).__name__.lower()
-                if (role, state.current_term) == shown:
-                    continue
-            if place > begun:
-                spans[shown[0]].append((name, begun, place, shown[1]))
-            if step is not None:
-                begun, shown = place, (role, state.current_term)
-    for role, (colour, pattern) in _LOOK.items():
-        if not spans[role]:
-            continue
+            now = (role, state.current_term if state is not None else 0)
+            if now == shown and step is not None:
+                continue
+            if shown[0] and place > begun:
+                spans.setdefault(shown, []).append((name, begun, place))
+            begun, shown = place, now
+    for (role, term), bars in sorted(spans.items(), key=lambda item: (item[0][1], item[0][0])):
         figure.add_bar(
-            name=role,
+            name=f"term {term}, {role}",
             orientation="h",
-            y=[name for name, *_ in spans[role]],
-            base=[start for _, start, _, _ in spans[role]],
-            x=[stop - start for _, start, stop, _ in spans[role]],
-            text=[f"term {term}" if (stop - start) > end / 18 else "" for _, start, stop, term in spans[role]],
+            y=[name for name, *_ in bars],
+            base=[start for _, start, _ in bars],
+            x=[stop - start for _, start, stop in bars],
+            text=[str(term) if stop - start < end / 12 else f"{role}, term {term}" for _, start, stop in bars],
             textposition="inside",
             insidetextanchor="middle",
+            textangle=0,
             insidetextfont={"color": "black"},
-            marker={"color": colour, "pattern": {"shape": pattern}, "line": {"color": "white", "width": 1}},
-            customdata=[(term, start, stop) for _, start, stop, term in spans[role]],
-            hovertemplate=f"%{{y}}: {role} in term %{{customdata[0]}}, %{{customdata[1]:.1f}} to "
-            f"%{{customdata[2]:.1f}} {'ms' if timed else 'steps'}<extra></extra>",
+            marker={
+                "color": "#d5d9dd" if role == "crashed" else term_colour(term),
+                "pattern": {"shape": _PATTERNS[role], "fgcolor": "rgba(0,0,0,0.35)", "size": 6},
+                "line": {"color": "#1f2328", "width": 2.5 if role == "leader" else 0.5},
+            },
+            hovertemplate=f"%{{y}}: {role} in term {term}, from %{{base:.1f}} {unit}<extra></extra>",
+            showlegend=False,
         )
     figure.update_layout(
         barmode="overlay",
-        title="Roles and terms",
+        title="Roles and terms: a leader has a thick outline and a cross pattern, a candidate stripes",
         xaxis_title="milliseconds" if timed else "steps",
         yaxis={"categoryorder": "array", "categoryarray": list(reversed(cluster.servers))},
         height=120 + 44 * len(cluster.servers),
         margin={"l": 50, "r": 20, "t": 50, "b": 45},
-        legend={"orientation": "h", "y": 1.02, "x": 1, "xanchor": "right", "yanchor": "bottom"},
     )
     return cast("go.Figure", figure)

@@ -45,7 +45,8 @@ def _role(cluster: Cluster, state: State) -> str:
     return "crashed" if state.id in cluster.world.crashed else type(state.role).__name__.lower()
 
 
-def _term_colour(term: int) -> str:
+def term_colour(term: int) -> str:
+    """The colour that a term has in every picture; its number always stands beside it."""
     return _TERM_COLOURS[(term - 1) % len(_TERM_COLOURS)] if term else "#e6e8eb"
 
 
@@ -100,7 +101,7 @@ def _ring(cluster: Cluster, cx: float, cy: float, radius: float) -> list[str]:
     for name, (x, y) in place.items():
         state = cluster[name]
         role = _role(cluster, state)
-        fill = "#e6e8eb" if role == "crashed" else _term_colour(state.current_term)
+        fill = "#e6e8eb" if role == "crashed" else term_colour(state.current_term)
         dash = ' stroke-dasharray="4 4"' if role == "crashed" else ""
         outline = f'fill="{fill}" stroke="{_INK}" stroke-width="{3.5 if role == "leader" else 1.5}"{dash}'
         if role == "candidate":
@@ -148,7 +149,7 @@ def _ledger(cluster: Cluster, columns: list[int], left: float, top: float) -> li
             edge = 'stroke-width="2.5"' if committed else 'stroke-dasharray="4 3"'
             x = left + 84 + 62 * n
             parts.append(
-                f'<rect x="{x}" y="{y}" width="58" height="38" rx="4" fill="{_term_colour(entry.term)}" '
+                f'<rect x="{x}" y="{y}" width="58" height="38" rx="4" fill="{term_colour(entry.term)}" '
                 f'fill-opacity="0.45" stroke="{_INK}" {edge}/>'
                 f'<text x="{x + 29}" y="{y + 16}" text-anchor="middle" font-size="11">'
                 f"{escape(_clip(str(entry.value), 9))}</text>"
