@@ -146,8 +146,8 @@ _QUESTIONS: dict[str, tuple[str, list[tuple[str, bool, str]]]] = {
             (
                 "The candidate's: it is longer",
                 False,
-                "Length decides only between equal last terms. A leader of term 2 has been elected since, so whatever of "
-                "those five entries its log lacked had not been committed.",
+                "Length decides only between equal last terms. A leader of term 2 has been elected since, so "
+                "whatever of those five entries its log lacked had not been committed.",
             ),
             ("The voter's: its last term is later", True, "The later last term wins, however short the log (§5.4.1)."),
             ("They are equal", False, "They would be with the same last term and the same length."),

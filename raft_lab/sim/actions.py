@@ -225,6 +225,9 @@ class Read(OnServer):
     how: str = "read-index"
     verb: ClassVar[str] = "read"
 
+    def __str__(self) -> str:
+        return f"cluster.read({self.server!r}, how={self.how!r}, name={self.id!r})"
+
     def refused_by(self, state: State) -> str | None:
         if self.how in ("read-index", "lease", "local"):
             return None
@@ -270,7 +273,7 @@ class TransferLeadership(OnServer):
     verb: ClassVar[str] = "transfer_leadership"
 
     def arguments(self) -> tuple[Any, ...]:
-        return (self.to, self.server)
+        return (self.to, self.server)  # as Cluster.transfer_leadership has them
 
     def refusal(self, world: World) -> str | None:
         world.server(self.to)

@@ -258,17 +258,18 @@ class Cluster:
             target = server or self._the_leader()
             return Proposal(self, self.perform(actions.Propose(target, op, client, seq)), target, op)
 
-    def read(self, server: str | None = None, *, how: str = "read-index") -> ReadHandle:
+    def read(self, server: str | None = None, *, how: str = "read-index", name: str = "") -> ReadHandle:
         """A client reads the state machine from `server`, or else from the leader.
 
         Args:
             server: whom to ask.
             how: "read-index" asks a quorum whether the leader still leads; "lease" trusts the leader's clock;
                 "local" takes what the server has, fresh or stale (dissertation 6.4).
+            name: what to call this read; one that was not used yet, if none is given.
         """
         with self.lock:
             target = server or self._the_leader()
-            name = f"r{len(self.now.path())}"
+            name = name or f"r{len(self.now.path())}"
             return ReadHandle(self, self.perform(actions.Read(target, name, how)), target, name)
 
     def reconfigure(
