@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from raft_lab import (
     Candidate,
     Command,
@@ -16,6 +18,7 @@ from raft_lab import (
     State,
 )
 from raft_lab.raft.log import Snapshot
+from raft_lab.raft.machine import Machine
 from raft_lab.raft.state import (
     ClientRequest,
     ElectionTimeout,
@@ -56,19 +59,19 @@ def server(
         log(*terms, configuration=configuration),
         commit_index=commit,
         last_applied=commit,
-        machine=FrozenMap({f"e{index}": str(terms[index - 1]) for index in range(1, commit + 1)}),
+        machine=Machine(FrozenMap({f"e{index}": str(terms[index - 1]) for index in range(1, commit + 1)})),
         role=role or Follower(),
     )
 
 
 def leader(*terms: int, match: dict[str, int] | None = None, next_: dict[str, int] | None = None, **options) -> State:
     """A leader that voted for itself; what it knows of followers is `match` and `next_` (its log's end + 1)."""
-    known = {}
+    known: dict[str, Progress] = {}
     configuration = options.get("configuration", THREE)
     for peer in configuration.members:
         if peer != options.get("id", "S1"):
             matched = (match or {}).get(peer, 0)
-            known[peer] = Progress((next_ or {}).get(peer, max(matched, len(terms)) + 1), matched)
+            known[peer] = Progress((next_ or {}).get(peer, max(matched, len(terms)) + 1), matched, acked_at=0)
     return server(*terms, vote=options.get("id", "S1"), role=Leader(known), **options)
 
 
@@ -88,10 +91,22 @@ def ask(state: State, op: str, engine: type[Server] = Server) -> Outcome:
     return engine.step(state, ClientRequest(op))
 
 
+def sent(outcome: Outcome) -> tuple[Message, ...]:
+    """The messages sent, without the number of their round and the time, which only reads look at."""
+    return tuple(replace(m, round=0, sent_at=0) if hasattr(m, "round") else m for m in outcome.messages)
+
+
 def answer(outcome: Outcome) -> Message:
     """The one message sent."""
-    (message,) = outcome.messages
+    (message,) = sent(outcome)
     return message
+
+
+def indexes(state: State, peer: str) -> tuple[int, int]:
+    """nextIndex and matchIndex, as a leader has them for `peer`."""
+    assert isinstance(state.role, Leader)
+    known = state.role.progress[peer]
+    return known.next_index, known.match_index
 
 
 def terms(state: State) -> list[int]:

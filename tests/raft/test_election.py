@@ -2,16 +2,14 @@
 
 import pytest
 
-from raft.states import FIVE, THREE, answer, beat, leader, log, receive, server, terms, time_out
+from raft.states import FIVE, THREE, answer, beat, indexes, leader, log, receive, sent, server, terms, time_out
 from raft_lab import (
     AppendEntries,
     AppendEntriesReply,
     Candidate,
     Configuration,
     Follower,
-    Leader,
     Noop,
-    Progress,
     RequestVote,
     RequestVoteReply,
 )
@@ -196,7 +194,7 @@ def test_a_new_leader_appends_a_no_op_and_sends_it_to_all():
     assert terms(outcome.state) == [1, 2]
     assert outcome.state.log.entry(2).value == Noop()
     noop = (outcome.state.log.entry(2),)
-    assert outcome.messages == (
+    assert sent(outcome) == (
         AppendEntries("S1", "S2", 2, 1, 1, noop, 0),
         AppendEntries("S1", "S3", 2, 1, 1, noop, 0),
     )
@@ -204,7 +202,7 @@ def test_a_new_leader_appends_a_no_op_and_sends_it_to_all():
 
 def test_a_new_leader_assumes_nothing_of_its_followers_logs():
     state = receive(candidate(), RequestVoteReply("S2", "S1", 2, True)).state
-    assert state.role == Leader({"S2": Progress(next_index=2, match_index=0), "S3": Progress(2, 0)})
+    assert [indexes(state, peer) for peer in ("S2", "S3")] == [(2, 0), (2, 0)]
 
 
 def test_a_leader_elected_again_remembers_nothing_of_its_former_reign():
@@ -212,7 +210,7 @@ def test_a_leader_elected_again_remembers_nothing_of_its_former_reign():
     state = receive(state, RequestVoteReply("S2", "S1", 2, False)).state
     state = time_out(state).state
     state = receive(state, RequestVoteReply("S3", "S1", 3, True)).state
-    assert state.role == Leader({"S2": Progress(3, 0), "S3": Progress(3, 0)})
+    assert [indexes(state, peer) for peer in ("S2", "S3")] == [(3, 0), (3, 0)]
 
 
 def test_a_candidate_concedes_to_the_leader_of_its_term():

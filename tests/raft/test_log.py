@@ -9,10 +9,11 @@ import pytest
 from raft.states import THREE, entries, log
 from raft_lab import Command, Configuration, Entry, Log
 from raft_lab.raft.log import Snapshot
+from raft_lab.raft.machine import Machine
 from raft_lab.raft.values import FrozenMap
 
 FOUR = Configuration({"S1", "S2", "S3", "S4"})
-BASE = Snapshot(FOUR, last_included_index=5, last_included_term=2, machine=FrozenMap({"x": "1"}))
+BASE = Snapshot(FOUR, last_included_index=5, last_included_term=2, machine=Machine(FrozenMap({"x": "1"})))
 
 
 class Model:

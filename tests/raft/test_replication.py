@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from raft.states import FIVE, answer, ask, beat, entries, leader, log, receive, server, terms
+from raft.states import FIVE, answer, ask, beat, entries, indexes, leader, log, receive, sent, server, terms
 from raft_lab import (
     AppendEntries,
     AppendEntriesReply,
@@ -14,7 +14,6 @@ from raft_lab import (
     Entry,
     Follower,
     Leader,
-    Progress,
     RequestVoteReply,
     Server,
 )
@@ -107,7 +106,7 @@ def test_a_follower_commits_what_the_leader_has_committed_as_far_as_their_logs_a
     state = receive(server(*mine, commit=commit), append(prev, *new, commit=leader_commit)).state
     assert state.commit_index == after
     assert state.last_applied == after
-    assert len(state.machine) == after
+    assert len(state.machine.data) == after
 
 
 def test_a_leftover_behind_the_request_is_not_committed():
@@ -126,7 +125,7 @@ def test_a_clients_command_is_appended_and_sent_with_what_each_follower_lacks():
     new = Entry(1, Command("set x 1"))
     assert outcome.state.log == log(1, 1).append(new)
     assert outcome.reply == Accepted(index=3, term=1)
-    assert outcome.messages == (
+    assert sent(outcome) == (
         AppendEntries("S1", "S2", 1, 2, 1, (new,), 0),
         AppendEntries("S1", "S3", 1, 0, 0, (*entries(1, 1), new), 0),
     )
@@ -140,12 +139,13 @@ def test_a_clients_command_is_appended_and_sent_with_what_each_follower_lacks():
 def test_who_does_not_lead_appends_nothing_and_says_who_does(role, hint):
     before = server(1, role=role)
     outcome = ask(before, "set x 1")
-    assert (outcome.state, outcome.messages, outcome.reply) == (before, (), Rejected(hint))
+    assert (outcome.state, outcome.messages) == (before, ())
+    assert outcome.answers == (Rejected(hint, "S1 does not lead"),)
 
 
 def test_a_heartbeat_sends_again_what_may_have_been_lost():
     outcome = beat(leader(1, 1, match={"S2": 1, "S3": 2}, next_={"S2": 2}, commit=2))
-    assert outcome.messages == (
+    assert sent(outcome) == (
         AppendEntries("S1", "S2", 1, 1, 1, entries(1, first=2), 2),
         AppendEntries("S1", "S3", 1, 2, 1, (), 2),
     )
@@ -165,13 +165,9 @@ def test_a_message_carries_a_limited_number_of_entries_and_the_next_follows_the_
 # --- A leader's bookkeeping ---------------------------------------------------------------------------------
 
 
-def progress(outcome, peer="S2"):
-    return outcome.state.role.progress[peer]
-
-
 def test_a_success_says_how_far_a_follower_matches():
     outcome = receive(leader(1, 1, next_={"S2": 1}, configuration=FIVE), AppendEntriesReply("S2", "S1", 1, True, 2, 0))
-    assert progress(outcome) == Progress(3, 2)
+    assert indexes(outcome.state, "S2") == (3, 2)
 
 
 def test_an_old_success_takes_nothing_back():
@@ -183,12 +179,12 @@ def test_what_was_appended_after_sending_is_not_taken_as_stored():
     """MIT guide: matchIndex = nextIndex - 1 at reply time counts entries that were never sent."""
     state = ask(leader(1, next_={"S2": 1}, configuration=FIVE), "late").state
     outcome = receive(state, AppendEntriesReply("S2", "S1", 1, True, 1, 0))
-    assert progress(outcome).match_index == 1
+    assert indexes(outcome.state, "S2")[1] == 1
 
 
 def test_after_a_refusal_the_leader_goes_back_and_sends_again():
     outcome = receive(leader(1, 1, 1), AppendEntriesReply("S2", "S1", 1, False, 0, 3, 2, 0))
-    assert progress(outcome) == Progress(2, 0)
+    assert indexes(outcome.state, "S2") == (2, 0)
     assert answer(outcome) == AppendEntries("S1", "S2", 1, 1, 1, entries(1, 1, first=2), 0)
 
 
@@ -206,7 +202,7 @@ def test_a_refusal_says_where_to_try_next_so_that_whole_terms_are_skipped(case):
     mine, (index, term), next_index = RETRIES[case]
     state = leader(*mine, term=4)
     outcome = receive(state, AppendEntriesReply("S2", "S1", 4, False, 0, 4, index, term))
-    assert progress(outcome) == Progress(next_index, 0)
+    assert indexes(outcome.state, "S2") == (next_index, 0)
 
 
 def test_an_old_refusal_is_ignored():
@@ -218,7 +214,7 @@ def test_an_old_refusal_is_ignored():
 def test_no_refusal_takes_next_index_back_to_what_is_known_to_match():
     state = leader(1, 1, 1, match={"S2": 2}, next_={"S2": 4})
     outcome = receive(state, AppendEntriesReply("S2", "S1", 1, False, 0, 3, 1, 0))
-    assert progress(outcome) == Progress(3, 2)
+    assert indexes(outcome.state, "S2") == (3, 2)
 
 
 @pytest.mark.parametrize("success", [True, False])
@@ -231,7 +227,7 @@ def test_answers_of_an_earlier_reign_do_not_count(success):
 def test_a_refusal_with_a_higher_term_deposes_and_is_no_reason_to_go_back():
     outcome = receive(leader(1), AppendEntriesReply("S2", "S1", 2, False, 0, 1))
     assert outcome.state.role == Follower()
-    assert outcome.messages == ()
+    assert sent(outcome) == ()
 
 
 def test_an_answer_of_a_server_outside_the_configuration_is_ignored():
@@ -284,7 +280,7 @@ def test_an_entry_of_the_leaders_term_is_committed_when_a_majority_stores_it():
     assert state.commit_index == 1
     state = acknowledged(state, ("S4", 2))
     assert state.commit_index == 2
-    assert dict(state.machine) == {"e1": "1", "e2": "1"}
+    assert dict(state.machine.data) == {"e1": "1", "e2": "1"}
 
 
 def test_an_answer_that_arrives_twice_is_one_answer():
@@ -337,8 +333,8 @@ def test_a_new_leader_commits_what_came_before_with_its_no_op():
 
 def test_committed_commands_are_applied_once_and_in_log_order():
     class Diary(Server):
-        def apply(self, machine, op):
-            return machine.with_item("diary", machine.get("diary", "") + op[-1])
+        def apply(self, data, op):
+            return data.with_item("diary", data.get("diary", "") + op[-1]), None
 
     state = server(1)
     for index, op in enumerate("abc", start=1):
@@ -346,7 +342,7 @@ def test_committed_commands_are_applied_once_and_in_log_order():
         state = receive(state, m, Diary).state
         state = receive(state, m, Diary).state
     final = receive(state, AppendEntries("S2", "S1", 1, 4, 1, (), 4), Diary).state
-    assert final.machine["diary"] == "1abc"
+    assert final.machine.data["diary"] == "1abc"
 
 
 @pytest.mark.parametrize(
@@ -363,4 +359,4 @@ def test_committed_commands_are_applied_once_and_in_log_order():
 def test_set_changes_a_key_and_anything_else_changes_nothing(op, keys):
     state = acknowledged(ask(leader(), op).state, ("S2", 1))
     assert state.last_applied == 1
-    assert dict(state.machine) == keys
+    assert dict(state.machine.data) == keys

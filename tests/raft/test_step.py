@@ -19,6 +19,7 @@ from raft_lab import (
     Server,
 )
 from raft_lab.raft.log import Log, Snapshot
+from raft_lab.raft.machine import Machine
 from raft_lab.raft.state import ClientRequest, ElectionTimeout, HeartbeatTimeout, Receive, Restart
 from raft_lab.raft.values import FrozenMap
 from sim.walks import Walk
@@ -108,7 +109,7 @@ def test_a_crash_leaves_term_vote_and_log_and_nothing_else(state):
         state.voted_for,
         state.log,
     )
-    assert (left.commit_index, left.last_applied, left.machine, left.role) == (0, 0, {}, Follower())
+    assert (left.commit_index, left.last_applied, left.machine, left.role) == (0, 0, Machine(), Follower())
 
 
 def test_a_vote_survives_a_crash_and_is_not_given_again():
@@ -119,14 +120,14 @@ def test_a_vote_survives_a_crash_and_is_not_given_again():
 
 
 def test_after_a_crash_the_snapshot_is_where_a_server_begins():
-    base = Snapshot(THREE, 3, 1, FrozenMap({"x": "1"}))
+    base = Snapshot(THREE, 3, 1, Machine(FrozenMap({"x": "1"})))
     left = Server.crashed(Server.initial("S1", Log(base, entries(1, first=4)), 1))
-    assert (left.commit_index, left.last_applied, left.machine) == (3, 3, {"x": "1"})
+    assert (left.commit_index, left.last_applied, left.machine) == (3, 3, SNAPSHOT.machine)
 
 
 # --- On a snapshot: the boundary (AppendEntries at, before and across it) ----------------------------------
 
-SNAPSHOT = Snapshot(THREE, 3, 1, FrozenMap({"x": "1"}))
+SNAPSHOT = Snapshot(THREE, 3, 1, Machine(FrozenMap({"x": "1"})))
 
 
 @pytest.mark.parametrize(
@@ -285,8 +286,8 @@ def test_a_value_that_cannot_be_kept_is_refused():
         ("voted_for", 1, "str or None"),
         ("log", [], "Log"),
         ("commit_index", None, "int"),
-        ("role", "leader", "Follower or Candidate or Leader"),
-        ("machine", {}, "FrozenMap"),
+        ("role", "leader", "Follower or PreCandidate or Candidate or Leader"),
+        ("machine", {}, "Machine"),
     ],
 )
 def test_a_field_of_figure_2_keeps_its_type(field, value, expected):

@@ -4,24 +4,23 @@
 /** @typedef {{x: number, y: number}} Point */
 /** @typedef {import("./tape.js").Frame} Frame */
 
-export const RING_WIDTH = 470;
-export const RING_HEIGHT = 452;
+export const RING_WIDTH = 530;
+export const RING_HEIGHT = 424;
 /** @type {Point} */
-export const CENTRE = { x: RING_WIDTH / 2, y: 232 };
+export const CENTRE = { x: RING_WIDTH / 2, y: 212 };
+/** The ring is wider than high, as the screens on which it is seen. */
+const RING_REACH = { x: 188, y: 144 };
 
-/** The circle gets wider, and nodes smaller, as servers become many. @param {number} count */
-export function sizesFor(count) {
-  return count > 5 ? { circle: 163, node: 31 } : { circle: 155, node: 36 };
+/** How large a node is: smaller as servers become many. @param {number} count */
+export function nodeSizeFor(count) {
+  return count > 5 ? 31 : 36;
 }
 
-/** The direction of a seat: the first at the top, then clockwise. @param {number} index @param {number} count */
-export function seatAngle(index, count) {
-  return (index / count) * 2 * Math.PI - Math.PI / 2;
-}
-
-/** @param {number} angle @param {number} radius @returns {Point} */
-export function fromCentre(angle, radius) {
-  return { x: CENTRE.x + radius * Math.cos(angle), y: CENTRE.y + radius * Math.sin(angle) };
+/** A seat on the ring: the first at the top, then clockwise; or a place this far outside of it.
+ * @param {number} index @param {number} count @param {number} [beyond] @returns {Point} */
+export function seatOf(index, count, beyond = 0) {
+  const angle = (index / count) * 2 * Math.PI - Math.PI / 2;
+  return { x: CENTRE.x + (RING_REACH.x + beyond) * Math.cos(angle), y: CENTRE.y + (RING_REACH.y + beyond) * Math.sin(angle) };
 }
 
 /** @typedef {{from: Point, bend: Point, to: Point, start: number, end: number, length: number, side: Point}} Chord */
@@ -72,13 +71,13 @@ export function groupsOf(frame) {
   return groups;
 }
 
-/** The wall between groups, as an SVG path, and where to write its name. @param {string[]} ids @param {string[][]} groups @param {number} radius */
-export function wallPath(ids, groups, radius) {
+/** The wall between groups, as an SVG path, and where to write its name. @param {string[]} ids @param {string[][]} groups */
+export function wallPath(ids, groups) {
   const groupOf = (/** @type {string} */ id) => groups.findIndex((group) => group.includes(id));
   const gaps = [];
   for (const [index, id] of ids.entries()) {
     const next = ids[(index + 1) % ids.length] ?? id;
-    if (groupOf(id) !== groupOf(next)) gaps.push(fromCentre(seatAngle(index + 0.5, ids.length), radius + 42));
+    if (groupOf(id) !== groupOf(next)) gaps.push(seatOf(index + 0.5, ids.length, 38));
   }
   const [first, second] = gaps;
   if (!first || !second) return { path: "", label: CENTRE };

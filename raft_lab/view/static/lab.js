@@ -48,7 +48,7 @@ class Lab {
     const stage = make("div", { class: "rl-stage" }, make("div", { class: "rl-ring-box" }, this.ring.element), this.#side);
     const foot = make("footer", { class: "rl-foot" }, this.invariants.element, this.code.element, legend());
     this.root = make("div", { class: "raft-lab", tabindex: "-1", role: "region", "aria-label": "Raft lab" });
-    this.#body.append(this.sentence.element, stage, this.transport.element, foot);
+    this.#body.append(this.sentence.element, this.transport.element, stage, foot);
     this.root.append(this.#waiting, this.#body, this.menu.element);
     this.root.addEventListener("keydown", (event) => this.#onKey(event));
     this.root.addEventListener("pointerdown", (event) => this.#onPress(event));

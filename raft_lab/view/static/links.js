@@ -24,8 +24,8 @@ export class Links {
     this.pick = pick;
   }
 
-  /** @param {Frame} frame @param {Map<string, Point>} seats @param {number} radius */
-  update(frame, seats, radius) {
+  /** @param {Frame} frame @param {Map<string, Point>} seats */
+  update(frame, seats) {
     const ids = [...seats.keys()];
     const seating = ids.join(" ");
     if (this.#cuts === frame.cuts && this.#seats === seating) return;
@@ -36,7 +36,7 @@ export class Links {
     keep(this.layer, this.#links, keys, (key) => this.#make(key, seats), (link) => link.group);
     const groups = groupsOf(frame);
     for (const link of this.#links.values()) this.#paint(link, frame, groups);
-    const { path, label } = wallPath(ids, groups, radius);
+    const { path, label } = wallPath(ids, groups);
     put(this.#wall, "d", path);
     show(this.walls, groups.length > 1);
     if (groups.length < 2) return;

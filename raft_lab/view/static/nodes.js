@@ -1,6 +1,6 @@
 // @ts-check
 import { draw, hueOf, keep, put, say, show } from "./dom.js";
-import { fromCentre, seatAngle, sizesFor } from "./circle.js";
+import { CENTRE, RING_WIDTH, nodeSizeFor, seatOf } from "./circle.js";
 import { CROWN } from "./icons.js";
 
 /** The servers on the ring: role by shape and by word, the term in print, the timer as an arc, ballots as dots. */
@@ -62,7 +62,7 @@ export class Nodes {
   #ids = "";
   /** @type {Map<string, Point>} */
   seats = new Map();
-  sizes = sizesFor(5);
+  size = nodeSizeFor(5);
   layer = draw("g", { class: "rl-nodes" });
 
   /** @param {(id: string, element: SVGElement) => void} pick */
@@ -75,8 +75,8 @@ export class Nodes {
     const ids = Object.keys(frame.servers);
     if (ids.join(" ") === this.#ids) return false;
     this.#ids = ids.join(" ");
-    this.sizes = sizesFor(ids.length);
-    this.seats = new Map(ids.map((id, i) => [id, fromCentre(seatAngle(i, ids.length), this.sizes.circle)]));
+    this.size = nodeSizeFor(ids.length);
+    this.seats = new Map(ids.map((id, i) => [id, seatOf(i, ids.length)]));
     keep(this.layer, this.#nodes, [], (id) => this.#make(id), (node) => node.group);
     keep(this.layer, this.#nodes, ids, (id) => this.#make(id), (node) => node.group);
     return true;
@@ -85,11 +85,9 @@ export class Nodes {
   /** @param {string} id @returns {Node} */
   #make(id) {
     const { x, y } = this.seats.get(id) ?? { x: 0, y: 0 };
-    const r = this.sizes.node;
-    const { circle } = this.sizes;
-    const away = fromCentre(Math.atan2(y - 232, x - 235), circle);
-    const lean = ((away.x - 235) / circle) * 17;
-    const above = y < 232;
+    const r = this.size;
+    const lean = ((x - CENTRE.x) / CENTRE.x) * 20;
+    const above = y < CENTRE.y;
     const node = {
       shape: draw("path", { class: "rl-shape" }),
       crown: draw("path", { d: CROWN, class: "rl-crown", transform: `translate(0 ${-r * 0.57}) scale(${r / 38})` }),
@@ -145,7 +143,7 @@ export class Nodes {
     put(node.group, "data-hue", hueOf(server.term));
     put(node.group, "aria-label", [id, words, `term ${server.term}`, votes].filter(Boolean).join(", "));
     say(node.title, tooltip(id, words, server, votes));
-    put(node.shape, "d", nodeOutline(server.crashed ? "follower" : server.role, this.sizes.node));
+    put(node.shape, "d", nodeOutline(server.crashed ? "follower" : server.role, this.size));
     show(node.crown, server.role === "leader" && !server.crashed);
     show(node.cross, server.crashed);
     say(node.term, `term ${server.term}`);
@@ -164,7 +162,7 @@ export class Nodes {
     keep(node.ballots, node.dots, peers, (peer) => {
       const there = this.seats.get(peer) ?? here;
       const angle = Math.atan2(there.y - here.y, there.x - here.x);
-      const reach = this.sizes.node + 19;
+      const reach = this.size + 19;
       return { dot: draw("circle", { r: 5, cx: reach * Math.cos(angle), cy: reach * Math.sin(angle), "data-peer": peer }) };
     }, ({ dot }) => dot);
     for (const [peer, { dot }] of node.dots) put(dot, "class", server.votes[peer] ? "rl-ballot rl-granted" : "rl-ballot");
@@ -174,7 +172,7 @@ export class Nodes {
   timers(frame, clock) {
     for (const [id, node] of this.#nodes) {
       const server = frame.servers[id];
-      if (server) put(node.arc, "d", arcPath(timerLeft(server, clock), this.sizes.node + 9));
+      if (server) put(node.arc, "d", arcPath(timerLeft(server, clock), this.size + 9));
     }
   }
 

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Playing: time flows between one step and the next, messages glide and timers run down, and a little before the
- * recorded steps end the kernel is asked for more.
+ * Playing: time flows between one step and the next, messages glide and timers run down. At the end of a recorded run
+ * it stops; from the end on, the kernel is asked for more a little ahead of time.
  */
 
 /** @typedef {import("./session.js").Session} Session */
@@ -28,6 +28,8 @@ export class Player {
   #request = 0;
   #began = 0;
   #from = -1;
+  /** Did it begin in the recorded past? Then it ends where the record ends. */
+  #replays = false;
 
   /** @param {Session} session */
   constructor(session) {
@@ -37,6 +39,7 @@ export class Player {
   start() {
     cancelAnimationFrame(this.#request);
     this.#from = -1;
+    this.#replays = !this.session.atTip;
     this.#request = requestAnimationFrame((now) => this.#tick(now));
   }
 
@@ -70,7 +73,7 @@ export class Player {
       session.go(next);
       this.#from = next;
       this.#began = now - Math.min(elapsed - stay, 50); // what was lost between two pictures is made good
-      if (session.justBroken) return session.pause(); // the moment to look at
+      if (session.justBroken || (this.#replays && session.atTip)) return session.pause(); // the moment to look at
     } else if (next < 0 && session.kernel === "silent") {
       session.pause();
       return;
@@ -84,7 +87,7 @@ export class Player {
     const { session } = this;
     const ahead = session.tape.branch.length - 1 - session.tape.depth(session.cursor);
     const buffered = Math.max(0, left) + ahead * stay;
-    if (session.kernel === "silent" || session.waiting || buffered > AHEAD_MS) return;
+    if (this.#replays || session.kernel === "silent" || session.waiting || buffered > AHEAD_MS) return;
     session.askAhead(Math.max(1, Math.floor((AHEAD_MS - buffered) / stay)));
   }
 

@@ -22,7 +22,7 @@ export class Ring {
     this.flight = new Flight((id, element) => pick({ kind: "message", id }, element));
     this.element = draw(
       "svg",
-      { viewBox: `0 0 ${RING_WIDTH} ${RING_HEIGHT}`, class: "rl-ring", role: "group", "aria-label": "The cluster: servers, links and messages" },
+      { viewBox: `0 -12 ${RING_WIDTH} ${RING_HEIGHT + 12}`, class: "rl-ring", role: "group", "aria-label": "The cluster: servers, links and messages" },
       this.links.layer, this.links.walls, this.flight.layer, this.nodes.layer,
     );
     this.element.addEventListener("keydown", (event) => this.#walk(event));
@@ -32,7 +32,7 @@ export class Ring {
   update(frame, step) {
     this.#frame = frame;
     if (this.nodes.seat(frame)) this.#settle();
-    this.links.update(frame, this.nodes.seats, this.nodes.sizes.circle);
+    this.links.update(frame, this.nodes.seats);
     this.nodes.update(frame);
     const lasts = this.flight.update(frame, step);
     if (step?.verb === "deliver" && step.actor && !prefersStillness()) this.nodes.pulse(step.actor, lasts * 0.7);
@@ -40,10 +40,10 @@ export class Ring {
 
   /** The seating has changed: messages take other ways, and the picture ends below the lowest server. */
   #settle() {
-    const { seats, sizes } = this.nodes;
-    this.flight.seat(seats, sizes.node + 16);
+    const { seats, size } = this.nodes;
+    this.flight.seat(seats, size + 16);
     const lowest = Math.max(...[...seats.values()].map(({ y }) => y));
-    put(this.element, "viewBox", `0 0 ${RING_WIDTH} ${Math.min(RING_HEIGHT, Math.ceil(lowest + sizes.node + 52))}`);
+    put(this.element, "viewBox", `0 -12 ${RING_WIDTH} ${Math.min(RING_HEIGHT, Math.ceil(lowest + size + 46)) + 12}`);
   }
 
   /** While time flows. @param {number} clock */

@@ -7,11 +7,11 @@ import { clockText, draw, make, put, say, show } from "./dom.js";
 
 /** @type {Record<string, [name: string, shape: (x: number) => string]>} what each mark is called, and how it is drawn */
 const TRACK_MARKS = {
-  commit: ["commit", (x) => `M${x} 24v6`],
-  election: ["election starts", (x) => `M${x} 3l4 4 -4 4 -4 -4z`],
-  leader: ["leader elected", (x) => `M${x - 5.5} 11v-7.5l3.2 3 2.3 -4 2.3 4 3.2 -3v7.5z`],
-  crash: ["crash", (x) => `M${x - 3.5} 3.5l7 7M${x + 3.5} 3.5l-7 7`],
-  violation: ["a rule is broken", (x) => `M${x} 1l5.5 10h-11z`],
+  commit: ["commit", (x) => `M${x} 21v5`],
+  election: ["election starts", (x) => `M${x} 2l4 4 -4 4 -4 -4z`],
+  leader: ["leader elected", (x) => `M${x - 5.5} 10v-7.5l3.2 3 2.3 -4 2.3 4 3.2 -3v7.5z`],
+  crash: ["crash", (x) => `M${x - 3.5} 2.5l7 7M${x + 3.5} 2.5l-7 7`],
+  violation: ["a rule is broken", (x) => `M${x} 0l5.5 10h-11z`],
 };
 
 export class Scrubber {
@@ -21,7 +21,7 @@ export class Scrubber {
   #forks = draw("path", { class: "rl-track-forks" });
   /** @type {Record<string, SVGPathElement>} */
   #marks = {};
-  #head = draw("path", { class: "rl-track-head", d: "M0 1V35M-4.5 35h9l-4.5 -6z" });
+  #head = draw("path", { class: "rl-track-head", d: "M0 0V28M-4.5 28h9l-4.5 -6z" });
   #tip = make("div", { class: "rl-track-tip", "aria-hidden": "true", hidden: "" });
   #track;
   #observer;
@@ -76,14 +76,14 @@ export class Scrubber {
 
   #paint() {
     const { tape } = this.session;
-    put(this.#track, "viewBox", `0 0 ${this.#width} 34`);
+    put(this.#track, "viewBox", `0 0 ${this.#width} 28`);
     /** @type {Record<string, string[]>} */
     const paths = {};
     const forks = [];
     let drawn = "";
     for (const [depth, id] of tape.branch.entries()) {
       const x = Math.round(this.#x(depth) * 10) / 10;
-      if (tape.siblings(id).length > 1) forks.push(`M${this.#x(depth - 1).toFixed(1)} 26v7`);
+      if (tape.siblings(id).length > 1) forks.push(`M${this.#x(depth - 1).toFixed(1)} 21v6`);
       for (const mark of tape.step(id).marks) {
         const shape = TRACK_MARKS[mark]?.[1];
         const key = `${mark} ${Math.round(x / 2)}`;
@@ -114,8 +114,8 @@ export class Scrubber {
       const next = bands[index + 1];
       const width = Math.max(1, (next ? this.#x(next.from) : end) - x);
       const hue = term > 0 ? String((term - 1) % 7) : "none";
-      const rect = draw("rect", { x, y: 13, width, height: 11, class: "rl-track-band", "data-hue": hue });
-      const text = draw("text", { x: x + 4, y: 22, class: "rl-track-term" });
+      const rect = draw("rect", { x, y: 11.5, width, height: 9.5, class: "rl-track-band", "data-hue": hue });
+      const text = draw("text", { x: x + 4, y: 19.4, class: "rl-track-term" });
       text.textContent = width > 44 ? `term ${term}` : width > 12 ? String(term) : "";
       return [rect, text];
     });
@@ -142,7 +142,7 @@ export class Scrubber {
 /** The marks as a legend. @returns {HTMLElement} */
 export function trackLegend() {
   const items = Object.entries(TRACK_MARKS).map(([mark, [name, shape]]) => {
-    const picture = draw("svg", { viewBox: mark === "commit" ? "0 18 16 16" : "0 -1 16 16", class: "rl-legend-mark", "aria-hidden": "true" });
+    const picture = draw("svg", { viewBox: mark === "commit" ? "0 15 16 16" : "0 -1 16 16", class: "rl-legend-mark", "aria-hidden": "true" });
     picture.append(draw("path", { class: `rl-mark rl-mark-${mark}`, d: shape(8) }));
     return make("li", {}, picture, name);
   });

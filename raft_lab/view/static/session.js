@@ -16,17 +16,22 @@ import { Player } from "./player.js";
  * @property {(event: string, call: (...args: any[]) => void) => void} on
  * @property {(event: string, call: (...args: any[]) => void) => void} off
  * @property {(content: any) => void} send
+ * @property {boolean} [comm_live] whether a kernel is at the other end, where the host lets us see it
  */
 /** @typedef {{do: "act", verb: string, args: unknown[]} | {do: "step", count: number}} Wish */
-/** @typedef {"cursor" | "steps" | "notice" | "play" | "glide"} News */
+/** @typedef {"cursor" | "steps" | "notice" | "play" | "glide" | "kernel"} News */
 
 const ANSWER_WITHIN_MS = 4000;
 const TELL_AFTER_MS = 80;
 const SAVE_AFTER_MS = 1000;
 const NO_KERNEL = "The kernel is busy or gone: you can still play what was recorded.";
+const RESTARTED = "The kernel was restarted: run this cell again. What was recorded can still be played.";
+const NEVER_RAN = "No kernel runs this lab: run this cell to act. What was recorded can still be played.";
+const SLOWEST = 0.25;
+const FASTEST = 8;
 
 export class Session {
-  /** @type {Map<Model, {message: (content: any) => void, tape: () => void}>} */
+  /** @type {Map<Model, {message: (content: any) => void, tape: () => void, live: () => void}>} */
   #models = new Map();
   /** @type {Set<(news: News) => void>} */
   #listeners = new Set();
@@ -42,7 +47,9 @@ export class Session {
   #timers = { tell: 0, save: 0, answer: 0 };
   /** @type {"unknown" | "alive" | "silent"} */
   kernel = "unknown";
-  /** @type {{kind: "" | "refused" | "silent", text: string}} */
+  /** Why nothing can be done any more, although all can be looked at; "" while a kernel may be there. */
+  dead = "";
+  /** @type {{kind: "" | "refused" | "silent" | "dead", text: string}} */
   notice = { kind: "", text: "" };
   playing = false;
   speed = 1;
@@ -51,8 +58,9 @@ export class Session {
   title = "";
   modified = "";
 
-  /** @param {TapeState} state */
-  constructor(state) {
+  /** @param {TapeState} state @param {unknown} speed how fast to play at first */
+  constructor(state, speed) {
+    if (typeof speed === "number" && speed > 0) this.speed = Math.min(FASTEST, Math.max(SLOWEST, speed));
     this.#load(state);
     this.player = new Player(this);
   }
@@ -100,8 +108,9 @@ export class Session {
     for (const call of [...this.#listeners]) call(news);
   }
 
-  /** A view begins: listen on its model and ask for what we have missed. @param {Model} model */
-  attach(model) {
+  /** A view begins: listen on its model and ask for what we have missed.
+   * @param {Model} model @param {() => boolean} isCutOff does the host know that no kernel is at the other end? */
+  attach(model, isCutOff) {
     const message = (/** @type {any} */ content) => this.#receive(content);
     const tape = () => {
       const state = /** @type {TapeState} */ (model.get("tape"));
@@ -110,10 +119,16 @@ export class Session {
       this.#load(state);
       this.tell("steps");
     };
+    const live = () => {
+      if (model.comm_live === false || isCutOff()) this.#die();
+      else if (this.dead) this.#hello(); // an answer brings it back to life
+    };
     model.on("msg:custom", message);
     model.on("change:tape", tape);
-    this.#models.set(model, { message, tape });
-    this.#hello();
+    model.on("comm_live_update", live);
+    this.#models.set(model, { message, tape, live });
+    if (model.comm_live === false || isCutOff()) this.#die();
+    else this.#hello();
   }
 
   /** @param {Model} model */
@@ -122,6 +137,7 @@ export class Session {
     if (!calls) return;
     model.off("msg:custom", calls.message);
     model.off("change:tape", calls.tape);
+    model.off("comm_live_update", calls.live);
     this.#flush();
     if (this.#timers.save) this.#save();
     this.#models.delete(model);
@@ -136,8 +152,34 @@ export class Session {
   #send(content) {
     const n = ++this.#number;
     const model = [...this.#models.keys()].at(-1);
-    model?.send({ ...content, n });
+    try {
+      model?.send({ ...content, n });
+    } catch {
+      this.#die(); // the comm is closed
+    }
     return n;
+  }
+
+  /** Nobody is at the other end, and nobody will come back: what was recorded is all there is. */
+  #die() {
+    if (this.dead) return;
+    this.dead = this.kernel === "unknown" ? NEVER_RAN : RESTARTED;
+    this.kernel = "silent";
+    this.#asked.clear();
+    this.#wishes = [];
+    clearTimeout(this.#timers.answer);
+    if (this.playing && this.atTip) this.playing = false;
+    this.#note("dead", this.dead);
+    this.tell("kernel");
+  }
+
+  #revive() {
+    this.kernel = "alive";
+    if (this.dead) {
+      this.dead = "";
+      this.#note("", "");
+      this.tell("kernel");
+    } else if (this.notice.kind === "silent") this.#note("", "");
   }
 
   #hello() {
@@ -146,6 +188,7 @@ export class Session {
 
   /** @param {number} n @param {string} what */
   #await(n, what) {
+    if (this.dead) return;
     this.#asked.set(n, what);
     clearTimeout(this.#timers.answer);
     this.#timers.answer = window.setTimeout(() => this.#unanswered(), ANSWER_WITHIN_MS);
@@ -159,9 +202,9 @@ export class Session {
     this.tell("play");
   }
 
-  /** @param {"" | "refused" | "silent"} kind @param {string} text */
+  /** @param {"" | "refused" | "silent" | "dead"} kind @param {string} text */
   #note(kind, text) {
-    this.notice = { kind, text };
+    this.notice = this.dead ? { kind: "dead", text: this.dead } : { kind, text };
     this.tell("notice");
   }
 
@@ -197,6 +240,7 @@ export class Session {
     if (!this.#timers.tell) return;
     clearTimeout(this.#timers.tell);
     this.#timers.tell = 0;
+    if (this.dead) return;
     this.#gotos.add(this.#send({ do: "goto", step: this.cursor }));
   }
 
@@ -218,15 +262,17 @@ export class Session {
     for (const [verb, args] of acts) this.#wish({ do: "act", verb, args });
   }
 
-  /** Timed driving: let the next due thing happen. */
+  /** One step on: the recorded one, so that a recorded run is never left; only at its end the next due thing. */
   stepOnce() {
     this.pause();
-    if (this.kernel === "silent" && !this.atTip) return this.forward();
+    if (!this.ready) return;
+    if (!this.atTip && !this.waiting) return this.forward();
     this.#wish({ do: "step", count: 1 });
   }
 
   /** @param {Wish} wish */
   #wish(wish) {
+    if (this.dead) return;
     if (this.kernel === "silent") this.#note("silent", NO_KERNEL);
     else if (this.notice.kind) this.#note("", "");
     this.#wishes.push(wish);
@@ -237,13 +283,17 @@ export class Session {
     if (this.waiting) return;
     const wish = this.#wishes.shift();
     if (!wish) return;
+    if (wish.do === "step" && !this.atTip) { // meanwhile a step was recorded here: that is the one
+      this.go(this.tape.after(this.cursor));
+      return this.#next();
+    }
     this.#flush();
     this.#await(this.#send({ ...wish, at: this.cursor }), wish.do);
   }
 
   /** Ask for steps beyond the end of the branch on show, without moving there. @param {number} count */
   askAhead(count) {
-    if (this.waiting) return;
+    if (this.waiting || this.dead) return;
     this.#await(this.#send({ do: "step", at: this.tape.branch.at(-1), count }), "ahead");
   }
 
@@ -255,7 +305,7 @@ export class Session {
   }
 
   play() {
-    if (!this.ready || this.playing) return;
+    if (!this.ready || this.playing || (this.dead && this.atTip)) return;
     if (this.notice.kind) this.#note("", "");
     this.playing = true;
     this.player.start();
@@ -269,8 +319,7 @@ export class Session {
     const what = this.#asked.get(content.reply_to) ?? "";
     this.#asked.delete(content.reply_to);
     if (this.#asked.size === 0) clearTimeout(this.#timers.answer);
-    this.kernel = "alive";
-    if (this.notice.kind === "silent") this.#note("", "");
+    this.#revive();
     if (content.type === "steps") this.#learn(content, what);
     else if (content.type === "refused") {
       this.#wishes = [];
@@ -332,7 +381,7 @@ export function sessionOf(model) {
   const state = /** @type {TapeState} */ ({ cursor: 0, steps: [], ...model.get("tape") });
   const known = sessions.get(state.steps);
   if (known) return known;
-  const session = new Session(state);
+  const session = new Session(state, model.get("options")?.speed);
   sessions.set(state.steps, session);
   return session;
 }

@@ -1,5 +1,5 @@
 // @ts-check
-import { make, put, say, show } from "./dom.js";
+import { clockText, make, put, say, show } from "./dom.js";
 import { icon } from "./icons.js";
 import { Scrubber } from "./scrubber.js";
 
@@ -25,10 +25,11 @@ export class Transport {
   #play = tapeButton("Play", "play", "Space");
   #pauseIcon = icon("pause");
   #playIcon = icon("play");
-  #step = make("button", { type: "button", class: "rl-button rl-primary rl-step", title: "Let the next due thing happen (.)" }, icon("step"), "Step");
+  #step = make("button", { type: "button", class: "rl-button rl-primary rl-step", title: "The next recorded step; at the end, the next due thing (.)" }, icon("step"), "Step");
   #forward = tapeButton("Forward", "forward", "→");
   #end = tapeButton("End", "end", "End");
   #speed = make("select", { class: "rl-speed", "aria-label": "Speed" });
+  #when = make("span", { class: "rl-when" });
   #next = make("span", { class: "rl-next-due" });
   #branch = make("span", { class: "rl-branch", role: "group", "aria-label": "Branches" });
   #branchWords = make("span", {});
@@ -40,6 +41,7 @@ export class Transport {
     this.session = session;
     this.scrubber = new Scrubber(session);
     for (const speed of SPEEDS) this.#speed.append(make("option", { value: String(speed) }, `${speed}×`));
+    if (!SPEEDS.includes(session.speed)) this.#speed.append(make("option", { value: String(session.speed) }, `${session.speed}×`));
     this.#speed.value = String(session.speed);
     this.#speed.addEventListener("change", () => (session.speed = Number(this.#speed.value)));
     this.#start.addEventListener("click", () => this.toStart());
@@ -52,7 +54,7 @@ export class Transport {
     this.#another.addEventListener("click", () => this.#change(1));
     this.#branch.append(this.#other, this.#branchWords, this.#another);
     const deck = make("div", { class: "rl-deck", role: "group", "aria-label": "Tape" }, this.#start, this.#back, this.#play, this.#forward, this.#end, this.#step);
-    const row = make("div", { class: "rl-transport-row" }, deck, this.#speed, this.#next, this.#branch);
+    const row = make("div", { class: "rl-transport-row" }, deck, this.#speed, this.#when, this.#next, this.#branch);
     this.element = make("section", { class: "rl-transport", "aria-label": "Transport" }, row, this.scrubber.element);
   }
 
@@ -103,12 +105,15 @@ export class Transport {
     enable(this.#back, session.step.parent >= 0);
     enable(this.#forward, !session.atTip);
     enable(this.#end, !session.atTip);
+    enable(this.#step, !(session.dead && session.atTip));
+    enable(this.#play, !(session.dead && session.atTip));
     const name = session.playing ? "Pause" : "Play";
     if (this.#play.getAttribute("aria-label") !== name) {
       put(this.#play, "aria-label", name);
       put(this.#play, "title", `${name} (Space)`);
       this.#play.replaceChildren(session.playing ? this.#pauseIcon : this.#playIcon);
     }
+    say(this.#when, `Step ${cursor} · ${clockText(frame.time_us)}`);
     say(this.#next, frame.next ? `next: ${frame.next}` : "nothing is due");
     put(this.#next, "title", frame.next);
     const fork = this.#fork();

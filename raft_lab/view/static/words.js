@@ -1,5 +1,5 @@
 // @ts-check
-import { clockText, keep, make, put, say, show } from "./dom.js";
+import { keep, make, put, say, show } from "./dom.js";
 import { icon } from "./icons.js";
 
 /** What is said in words: the sentence of this step, the rules that hold or are broken, and the code so far. */
@@ -8,7 +8,6 @@ import { icon } from "./icons.js";
 
 /** The sentence first; then the rule and its section; then the line of Python that does the same. */
 export class Sentence {
-  #when = make("p", { class: "rl-when" });
   #title = make("span", { class: "rl-title" });
   #modified = make("span", { class: "rl-modified" });
   #sentence = make("p", { class: "rl-sentence" });
@@ -19,21 +18,21 @@ export class Sentence {
   #quiet = make("p", { class: "rl-silent", role: "status" });
 
   constructor() {
-    const head = make("div", { class: "rl-head" }, this.#title, this.#modified, this.#when);
+    const head = make("div", { class: "rl-head" }, this.#title, this.#modified);
     this.element = make("header", { class: "rl-words" }, head, this.#live, this.#alert, this.#quiet);
   }
 
   /** @param {Session} session */
   update(session) {
-    const { step, frame } = session;
+    const { step } = session;
     say(this.#title, session.title);
     say(this.#modified, session.modified);
     show(this.#modified, session.modified !== "");
-    say(this.#when, `Step ${session.cursor} · ${clockText(frame.time_us)}`);
     put(this.#live, "aria-live", session.playing && session.speed > 1 ? "off" : "polite");
     say(this.#sentence, step.sentence || "The cluster as it starts.");
     say(this.#rule, [step.rule, step.section].filter(Boolean).join(" "));
     say(this.#code, step.code);
+    put(this.#code, "title", step.code);
     show(this.#code, step.code !== "");
   }
 
@@ -42,8 +41,8 @@ export class Sentence {
     const { kind, text } = session.notice;
     say(this.#alert, kind === "refused" ? text : "");
     show(this.#alert, kind === "refused");
-    say(this.#quiet, kind === "silent" ? text : "");
-    show(this.#quiet, kind === "silent");
+    say(this.#quiet, kind === "silent" || kind === "dead" ? text : "");
+    show(this.#quiet, kind === "silent" || kind === "dead");
   }
 }
 
