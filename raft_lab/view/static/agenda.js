@@ -1,17 +1,18 @@
 // @ts-check
 import { clockText, hueOf, keep, make, put, say, show } from "./dom.js";
 import { icon, messagePicture } from "./icons.js";
-import { mainDeed, messageDeeds, serverDeeds } from "./verbs.js";
+import { listedDeeds, mainDeed, messageDeeds, serverDeeds } from "./verbs.js";
 
-/** The agenda: everything that can happen now. What cannot stays in sight, greyed, with the reason. */
+/** The agenda: what can happen now. The usual things stay in sight when they cannot, greyed, with the reason. */
 
 /** @typedef {import("./tape.js").Frame} Frame */
 /** @typedef {import("./tape.js").Message} Message */
 /** @typedef {import("./verbs.js").Deed} Deed */
+/** @typedef {import("./verbs.js").Desk} Desk */
 /**
  * @typedef {object} Row
  * @property {HTMLElement} element @property {HTMLElement} head @property {HTMLElement} words @property {HTMLElement} due
- * @property {HTMLElement} buttons @property {Map<string, {button: HTMLButtonElement}>} kept @property {Deed[]} deeds @property {string} look
+ * @property {HTMLElement} buttons @property {Map<string, {button: HTMLButtonElement}>} kept @property {Deed[]} deeds @property {string} look @property {HTMLButtonElement} [more]
  */
 
 export class Agenda {
@@ -26,11 +27,13 @@ export class Agenda {
   #reason = make("p", { class: "rl-reason", role: "status" });
   #active = "";
 
-  /** @param {(deed: Deed) => void} perform @param {(key: string) => void} light @param {() => string} command */
-  constructor(perform, light, command) {
+  /** @param {(deed: Deed) => void} perform @param {(key: string) => void} light @param {Desk} desk
+   * @param {(server: string, element: HTMLElement) => void} more opens the menu of a server */
+  constructor(perform, light, desk, more) {
     this.perform = perform;
     this.light = light;
-    this.command = command;
+    this.desk = desk;
+    this.more = more;
     const scroll = make("div", { class: "rl-agenda-scroll" },
       make("div", { class: "rl-agenda-part" }, this.#wireTitle, this.#empty, this.#wire),
       make("div", { class: "rl-agenda-part" }, make("h4", {}, "Servers"), this.#crew),
@@ -48,7 +51,7 @@ export class Agenda {
     const focused = this.#rows().findIndex((row) => row.element.contains(document.activeElement));
     const held = this.#rows()[focused];
     keep(this.#wire, this.#messages, order, (id) => this.#make(id), (row) => row.element);
-    keep(this.#crew, this.#servers, Object.keys(frame.servers), (id) => this.#make(id), (row) => row.element);
+    keep(this.#crew, this.#servers, Object.keys(frame.servers), (id) => this.#makeServer(id), (row) => row.element);
     show(this.#empty, order.length === 0);
     say(this.#wireTitle, order.length ? `Messages in flight (${order.length})` : "Messages in flight");
     for (const [id, row] of this.#messages) {
@@ -57,7 +60,7 @@ export class Agenda {
     }
     for (const [id, row] of this.#servers) {
       say(row.head, id);
-      this.#offer(row, serverDeeds(frame, id, this.command()), id);
+      this.#offer(row, listedDeeds(serverDeeds(frame, id, this.desk)), id);
     }
     this.#rove();
     if (focused < 0 || held?.element.contains(document.activeElement)) return;
@@ -84,6 +87,16 @@ export class Agenda {
     return { element, head, words, due, buttons, kept: new Map(), deeds: [], look: "" };
   }
 
+  /** @param {string} id @returns {Row} */
+  #makeServer(id) {
+    const row = this.#make(id);
+    const button = make("button", { type: "button", class: "rl-icon-button", tabindex: "-1", "aria-haspopup": "menu", "aria-label": `More of ${id}`, title: "everything that can happen to it" }, "⋯");
+    button.addEventListener("click", () => this.more(id, button));
+    row.more = button;
+    row.element.append(button);
+    return row;
+  }
+
   /** @param {Row} row @param {string} id @param {Message} message @param {Frame} frame */
   #paintMessage(row, id, message, frame) {
     const look = `${message.kind} ${message.term} ${message.reply} ${message.ok} ${message.src} ${message.dst}`;
@@ -96,7 +109,7 @@ export class Agenda {
     const wait = message.due_us - frame.time_us;
     say(row.due, message.held ? "held" : wait > 0 ? `in ${clockText(wait)}` : "");
     put(row.element, "data-held", message.held ? "true" : null);
-    this.#offer(row, messageDeeds(frame, id), `${message.label || message.kind} ${message.src} to ${message.dst}`);
+    this.#offer(row, messageDeeds(frame, id, this.desk), `${message.label || message.kind} ${message.src} to ${message.dst}`);
   }
 
   /** Offer these deeds as buttons. @param {Row} row @param {Deed[]} deeds @param {string} about */
@@ -132,6 +145,7 @@ export class Agenda {
       const stop = row === active ? "0" : "-1";
       put(row.element, "tabindex", stop);
       for (const { button } of row.kept.values()) put(button, "tabindex", stop);
+      if (row.more) put(row.more, "tabindex", stop);
     }
   }
 

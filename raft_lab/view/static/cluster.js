@@ -43,14 +43,14 @@ export function readConfiguration(text) {
   return { old: names(parts[1]), voters: names(parts[2]), learners: names(parts[3]) };
 }
 
-/** @type {WeakMap<Record<string, Entry>, Configuration>} */
+/** @type {WeakMap<Server, Configuration>} */
 const configurations = new WeakMap();
 
 /** The configuration by which a server counts: the latest in its own log, committed or not. @param {Frame} frame @param {string} id @returns {Configuration} */
 export function configurationOf(frame, id) {
   const server = frame.servers[id];
   if (!server) return frame.quorum;
-  const known = configurations.get(server.log);
+  const known = configurations.get(server);
   if (known) return known;
   let found = readConfiguration(server.snapshot?.configuration ?? "") ?? frame.quorum;
   for (let index = server.last_index; index >= server.first_index; index -= 1) {
@@ -60,7 +60,7 @@ export function configurationOf(frame, id) {
     found = read;
     break;
   }
-  configurations.set(server.log, found);
+  configurations.set(server, found);
   return found;
 }
 

@@ -1,6 +1,6 @@
 // @ts-check
 import { make, put, say, show } from "./dom.js";
-import { leaderOf } from "./nodes.js";
+import { configurationOf, leaderOf } from "./cluster.js";
 
 /** What concerns the cluster as a whole: a proposal to the leader, partitions drawn by hand, and healing. */
 

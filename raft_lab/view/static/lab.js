@@ -34,16 +34,16 @@ class Lab {
     const act = (/** @type {[string, unknown[]][]} */ ...acts) => this.#act(acts);
     const perform = (/** @type {Deed} */ deed) => this.#act(deed.acts);
     const light = (/** @type {string} */ key) => this.#light(key);
-    const command = () => this.faults.command();
+    const desk = { command: () => this.faults.command(), closed: () => this.session.dead };
     this.sentence = new Sentence();
     this.ring = new Ring((subject, element) => this.#pick(subject, element));
     this.ledger = new Ledger(light);
     this.faults = new Faults(act, (side) => this.#showSides(side));
-    this.agenda = new Agenda(perform, light, command);
+    this.agenda = new Agenda(perform, light, desk, (id, element) => this.#pick({ kind: "server", id }, element));
     this.transport = new Transport(this.session);
     this.invariants = new Invariants(this.session);
     this.code = new Code(this.session);
-    this.menu = new Menu(perform, command);
+    this.menu = new Menu(perform, desk);
     this.#side.append(this.ledger.element, this.faults.element, this.agenda.element);
     const stage = make("div", { class: "rl-stage" }, make("div", { class: "rl-ring-box" }, this.ring.element), this.#side);
     const foot = make("footer", { class: "rl-foot" }, this.invariants.element, this.code.element, legend());
@@ -56,7 +56,7 @@ class Lab {
     this.root.addEventListener("focusin", (event) => this.#onHover(event));
     el.append(this.root);
     this.leave = this.session.listen((news) => this.#hear(news));
-    this.session.attach(model);
+    this.session.attach(model, () => this.root.closest(".jupyter-widgets-disconnected") !== null);
     this.#paint();
     this.sentence.notice(this.session);
   }
@@ -65,7 +65,14 @@ class Lab {
   #hear(news) {
     if (news === "glide") this.ring.glide(this.session.player.clock());
     else if (news === "notice") this.sentence.notice(this.session);
+    else if (news === "kernel") this.#repaint();
     else this.#paint();
+  }
+
+  /** What can be done has changed, though the step has not. */
+  #repaint() {
+    this.#frame = undefined;
+    this.#paint();
   }
 
   /** Show the step at the cursor. What did not change is not touched. */
@@ -83,7 +90,7 @@ class Lab {
       put(this.root, "data-cursor", cursor);
       this.ring.update(frame, led ? step : null);
       this.ledger.update(frame);
-      this.faults.update(frame);
+      this.faults.update(frame, this.session.dead);
       this.agenda.update(frame);
       this.menu.update(frame);
       this.code.update(session);
@@ -93,6 +100,7 @@ class Lab {
     this.invariants.update(session);
     this.transport.update();
     put(this.root, "data-playing", session.playing ? "true" : null);
+    put(this.root, "data-dead", session.dead ? "true" : null);
   }
 
   /** @param {[string, unknown[]][]} acts */
@@ -101,7 +109,7 @@ class Lab {
     if (acts.some(([verb]) => verb === "propose")) this.faults.proposed();
   }
 
-  /** Something on the ring was clicked. @param {Subject} subject @param {SVGElement} element */
+  /** Something was clicked on the ring or in the list. @param {Subject} subject @param {HTMLElement | SVGElement} element */
   #pick(subject, element) {
     if (this.faults.drawing && subject.kind === "server") return this.faults.toggle(subject.id);
     this.session.pause();

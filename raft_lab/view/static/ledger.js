@@ -1,6 +1,6 @@
 // @ts-check
 import { hueOf, keep, make, put, say, show } from "./dom.js";
-import { leaderOf, roleWords } from "./nodes.js";
+import { configurationOf, leaderOf, membershipWords, roleWords } from "./cluster.js";
 
 /** The ledger: every server's log, aligned by index. Only what is in sight is drawn once logs are long. */
 

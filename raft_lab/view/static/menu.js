@@ -1,28 +1,30 @@
 // @ts-check
 import { clockText, make, say, put } from "./dom.js";
 import { deedsFor } from "./verbs.js";
-import { roleWords, timerLeft } from "./nodes.js";
+import { configurationOf, membershipWords, roleWords } from "./cluster.js";
+import { timerLeft } from "./nodes.js";
 
 /** The popover at a server, a message or a link: its verbs as a menu, and everything that is known about it. */
 
 /** @typedef {import("./tape.js").Frame} Frame */
 /** @typedef {import("./ring.js").Subject} Subject */
 /** @typedef {import("./verbs.js").Deed} Deed */
+/** @typedef {import("./verbs.js").Desk} Desk */
 
 export class Menu {
   /** @type {Subject | undefined} */
   #subject;
-  /** @type {SVGElement | undefined} */
+  /** @type {HTMLElement | SVGElement | undefined} */
   #anchor;
   #title = make("h3", { class: "rl-menu-title" });
   #list = make("div", { role: "menu", class: "rl-menu-list" });
   #facts = make("ul", { class: "rl-facts" });
   element = make("div", { class: "rl-menu", hidden: "" }, this.#title, this.#list, this.#facts);
 
-  /** @param {(deed: Deed) => void} perform @param {() => string} command */
-  constructor(perform, command) {
+  /** @param {(deed: Deed) => void} perform @param {Desk} desk */
+  constructor(perform, desk) {
     this.perform = perform;
-    this.command = command;
+    this.desk = desk;
     this.element.addEventListener("keydown", (event) => this.#onKey(event));
     this.element.addEventListener("focusout", (event) => {
       if (event.relatedTarget instanceof Node && !this.element.contains(event.relatedTarget)) this.close(false);
@@ -33,7 +35,7 @@ export class Menu {
     return !this.element.hidden;
   }
 
-  /** @param {Subject} subject @param {SVGElement} anchor @param {Frame} frame */
+  /** @param {Subject} subject @param {HTMLElement | SVGElement} anchor @param {Frame} frame */
   open(subject, anchor, frame) {
     this.#subject = subject;
     this.#anchor = anchor;
@@ -44,7 +46,7 @@ export class Menu {
     this.#items()[0]?.focus({ preventScroll: true });
   }
 
-  /** Beside the anchor, inside the root. @param {SVGElement} anchor */
+  /** Beside the anchor, inside the root. @param {HTMLElement | SVGElement} anchor */
   #place(anchor) {
     const root = this.element.parentElement;
     if (!root) return;
@@ -68,14 +70,14 @@ export class Menu {
     const had = this.#items().indexOf(/** @type {HTMLElement} */ (document.activeElement));
     say(this.#title, titleOf(subject, frame));
     put(this.#list, "aria-label", `${titleOf(subject, frame)}: what can happen`);
-    this.#list.replaceChildren(...deedsFor(frame, subject, this.command()).map((deed) => this.#item(deed)));
+    this.#list.replaceChildren(...deedsFor(frame, subject, this.desk).map((deed) => this.#item(deed)));
     this.#facts.replaceChildren(...factsOf(subject, frame).map(([name, value]) => make("li", {}, make("span", {}, name), make("span", {}, value))));
     if (had >= 0) this.#items()[had]?.focus({ preventScroll: true });
   }
 
   /** @param {Deed} deed */
   #item(deed) {
-    const name = deed.verb === "propose" ? `Propose “${this.command()}”` : deed.name;
+    const name = deed.verb === "propose" ? `Propose “${this.desk.command()}”` : deed.name;
     const item = make("button", { type: "button", role: "menuitem", tabindex: "-1", class: "rl-menu-item" }, name);
     if (deed.reason) {
       item.setAttribute("aria-disabled", "true");

@@ -1,6 +1,7 @@
 // @ts-check
 import { draw, hueOf, keep, put, say, show } from "./dom.js";
 import { CENTRE, RING_WIDTH, nodeSizeFor, seatOf } from "./circle.js";
+import { isAsking, membershipWords, roleWords, voteWords } from "./cluster.js";
 import { CROWN } from "./icons.js";
 
 /** The servers on the ring: role by shape and by word, the term in print, the timer as an arc, ballots as dots. */
@@ -12,42 +13,10 @@ import { CROWN } from "./icons.js";
  * @typedef {object} Node
  * @property {SVGGElement} group @property {SVGPathElement} shape @property {SVGPathElement} crown
  * @property {SVGPathElement} cross @property {SVGTextElement} name @property {SVGTextElement} term
- * @property {SVGTextElement} role @property {SVGTextElement} votes @property {SVGPathElement} arc
+ * @property {SVGTextElement} role @property {SVGTextElement} votes @property {SVGGElement} reads @property {SVGPathElement} arc
  * @property {SVGCircleElement} pulse @property {SVGGElement} ballots @property {SVGTitleElement} title
- * @property {Map<string, {dot: SVGCircleElement}>} dots @property {Server | undefined} seen
+ * @property {Map<string, {dot: SVGCircleElement}>} dots @property {Server | undefined} seen @property {string} member
  */
-
-/** What is known of a server only in comparison with the others. @param {Frame} frame @param {string} id */
-export function roleWords(frame, id) {
-  const server = frame.servers[id];
-  if (!server) return "";
-  if (server.crashed) return "crashed";
-  if (server.role !== "leader") return server.role;
-  for (const other of Object.values(frame.servers)) {
-    if (!other.crashed && other.term > server.term) return "stale leader";
-  }
-  return "leader";
-}
-
-/** "2 of 3 votes", or both counts while a joint configuration is in force. @param {Frame} frame @param {Server} server */
-export function voteWords(frame, server) {
-  const count = (/** @type {string[]} */ voters) => {
-    const granted = voters.filter((id) => server.votes[id]).length;
-    return `${granted}/${Math.floor(voters.length / 2) + 1}`;
-  };
-  const { voters, old } = frame.quorum;
-  return `${old.length ? `${count(old)} + ${count(voters)}` : count(voters)} votes`;
-}
-
-/** The highest-term leader that is alive: the one whose log the others are compared with. @param {Frame} frame */
-export function leaderOf(frame) {
-  let leader = "";
-  for (const [id, server] of Object.entries(frame.servers)) {
-    if (server.crashed || server.role !== "leader") continue;
-    if (!leader || server.term > (frame.servers[leader]?.term ?? 0)) leader = id;
-  }
-  return leader;
-}
 
 /** What part of its timer a server has left, 0 to 1. @param {Server} server @param {number} clock */
 export function timerLeft(server, clock) {
@@ -100,12 +69,13 @@ export class Nodes {
       pulse: draw("circle", { r: r + 2, class: "rl-pulse" }),
       ballots: draw("g", { class: "rl-ballots" }),
       title: draw("title"),
+      reads: draw("g", { class: "rl-reads", transform: `translate(${(r * 0.88).toFixed(1)} ${(r * 0.78).toFixed(1)})` }, draw("rect", { x: -22, y: -8.5, width: 44, height: 17, rx: 8.5 }), draw("text", { y: 4 })),
     };
     const group = draw(
       "g",
       { class: "rl-node", "data-server": id, tabindex: 0, role: "button", "aria-haspopup": "menu", transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` },
       node.title, draw("circle", { r: r + 14, class: "rl-focus" }), draw("circle", { r: r + 9, class: "rl-dial" }), node.pulse, node.arc, node.shape, node.cross, node.crown,
-      node.name, node.term, node.ballots, node.role, node.votes,
+      node.name, node.term, node.ballots, node.reads, node.role, node.votes,
     );
     say(node.name, id);
     group.addEventListener("click", () => this.pick(id, group));
@@ -115,7 +85,7 @@ export class Nodes {
       event.stopPropagation();
       this.pick(id, group);
     });
-    return { group, ...node, dots: new Map(), seen: undefined };
+    return { group, ...node, dots: new Map(), seen: undefined, member: "" };
   }
 
   /** @param {Frame} frame */
@@ -131,17 +101,21 @@ export class Nodes {
   #paint(node, id, server, frame) {
     const words = roleWords(frame, id);
     const member = membershipWords(frame, id);
-    const candidate = server.role === "candidate" && !server.crashed;
+    const candidate = isAsking(server);
+    const votes = candidate ? voteWords(frame, id) : "";
     put(node.group, "data-state", words);
-    say(node.role, words === "crashed" ? "crashed" : member ? `${words} · ${member}` : words);
-    if (node.seen === server && !candidate) return;
+    put(node.group, "data-member", member || null);
+    const { role, beneath } = captions(words, member, votes);
+    say(node.role, role);
+    say(node.votes, beneath);
+    if (node.seen === server && node.member === member && !candidate) return;
     node.seen = server;
-    const votes = candidate ? voteWords(frame, server) : "";
+    node.member = member;
     put(node.group, "data-role", server.role);
     put(node.group, "data-term", server.term);
     put(node.group, "data-crashed", server.crashed ? "true" : null);
     put(node.group, "data-hue", hueOf(server.term));
-    put(node.group, "aria-label", [id, words, `term ${server.term}`, votes].filter(Boolean).join(", "));
+    put(node.group, "aria-label", [id, words, `term ${server.term}`, member, votes].filter(Boolean).join(", "));
     say(node.title, tooltip(id, words, server, votes));
     put(node.shape, "d", nodeOutline(server.crashed ? "follower" : server.role, this.size));
     show(node.crown, server.role === "leader" && !server.crashed);
@@ -150,7 +124,9 @@ export class Nodes {
     const low = server.role === "leader" && !server.crashed ? 5 : 0;
     put(node.name, "y", low);
     put(node.term, "y", low + 14);
-    say(node.votes, votes);
+    const reads = server.reads ?? 0;
+    show(node.reads, reads > 0);
+    say(/** @type {Element} */ (node.reads.lastElementChild), reads === 1 ? "1 read" : `${reads} reads`);
     put(node.arc, "data-kind", server.timer.kind || null);
     this.#ballots(node, id, server, candidate);
   }
@@ -185,13 +161,11 @@ export class Nodes {
   }
 }
 
-/** @param {Frame} frame @param {string} id */
-function membershipWords(frame, id) {
-  const { voters, old, learners } = frame.quorum;
-  if (learners.includes(id)) return "learner";
-  if (!old.length) return voters.length && !voters.includes(id) ? "not a member" : "";
-  if (old.includes(id)) return voters.includes(id) ? "old + new" : "old";
-  return voters.includes(id) ? "new" : "not a member";
+/** The two lines at a node: of a member that asks for votes, they stand for themselves. @param {string} words @param {string} member @param {string} votes */
+function captions(words, member, votes) {
+  if (words === "crashed") return { role: "crashed", beneath: member === "learner" || member === "not a member" ? member : "" };
+  if (votes && member) return { role: `${words} · ${member}`, beneath: votes };
+  return { role: words, beneath: votes || member };
 }
 
 /** @param {string} id @param {string} words @param {Server} server @param {string} votes */
@@ -205,7 +179,7 @@ function tooltip(id, words, server, votes) {
 
 /** @param {string} role @param {number} r */
 function nodeOutline(role, r) {
-  if (role === "candidate") {
+  if (role === "candidate" || role === "precandidate") {
     const d = r * 1.2;
     const c = 6;
     return `M${-c} ${-d + c}Q0 ${-d} ${c} ${-d + c}L${d - c} ${-c}Q${d} 0 ${d - c} ${c}L${c} ${d - c}Q0 ${d} ${-c} ${d - c}L${-d + c} ${c}Q${-d} 0 ${-d + c} ${-c}z`;
