@@ -25,11 +25,15 @@ class Election(Core):
 
     def observe_term(self, m: Message) -> None:
         """Rules for all servers: a higher term in any message makes this server a follower of that term (5.1)."""
-        if m.term > self.current_term and not isinstance(m, PreVote):
+        if m.term > self.current_term and not self.only_asks_ahead(m):
             self.current_term = m.term
             self.voted_for = None
             if self.steps_down():
                 self.role = Follower()
+
+    def only_asks_ahead(self, m: Message) -> bool:
+        """A pre-vote, and the answer that grants it, speak of a term that nobody has begun (dissertation 9.6)."""
+        return isinstance(m, PreVote) or (isinstance(m, PreVoteReply) and m.vote_granted)
 
     def steps_down(self) -> bool:
         """A candidate or leader of a term that is over is a follower of the new one (5.1)."""

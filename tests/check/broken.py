@@ -326,8 +326,9 @@ class CommitsAtOnce(Server):
 class TellsWhoApplied(Server):
     """Its state machine depends on more than the commands: here, on whose it is."""
 
-    def apply(self, machine, op):
-        return super().apply(machine, op).with_item("applied by", self.id)
+    def apply(self, data, op):
+        data, reply = super().apply(data, op)
+        return data.with_item("applied by", self.id), reply
 
 
 class RemembersCommit(Server):

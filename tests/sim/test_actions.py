@@ -3,6 +3,7 @@
 import pytest
 
 from raft_lab import ActionRefused, AppendEntries, Cluster, Follower, RequestVote, RequestVoteReply, Server
+from raft_lab.raft.machine import Machine
 from raft_lab.sim.actions import (
     Cut,
     Deliver,
@@ -96,7 +97,7 @@ def test_a_crash_keeps_term_vote_and_log_and_forgets_the_rest():
     cluster.crash("S1")
     after = cluster["S1"]
     assert (after.current_term, after.voted_for, after.log) == (1, "S1", before.log)
-    assert (after.role, after.commit_index, after.last_applied, dict(after.machine)) == (Follower(), 0, 0, {})
+    assert (after.role, after.commit_index, after.last_applied, after.machine) == (Follower(), 0, 0, Machine())
     assert cluster.world.crashed == {"S1"}
 
 

@@ -96,7 +96,7 @@ REFUSED = {
     ),
     "an action that is none": (lambda c: c.perform("timeout"), ActionRefused, "is not an action"),
     "an action on a message that is none": (lambda c: c.perform(Deliver("hello")), ActionRefused, "is not a message"),
-    "an action on a server that is none": (lambda c: c.perform(Crash(None)), UnknownName, "there is no server None"),
+    "an action on a server that is none": (lambda c: c.perform(Crash(5)), UnknownName, "there is no server 5"),
     "a command that is a number": (lambda c: c.propose(3), ActionRefused, "a command is a string such as 'set x 1'"),
     "another engine that is a number": (lambda c: c.swap(5), ActionRefused, "a subclass of Server"),
     "another engine that is some class": (lambda c: c.swap(int), ActionRefused, "a subclass of Server"),
@@ -250,7 +250,7 @@ class Forging(Server):
 
 class SendingToSelf(Server):
     def on_election_timeout(self):
-        self.send(RequestVote(self.id, "S9", 1, 0, 0))
+        self.send(RequestVote(self.id, self.id, 1, 0, 0))
 
 
 class Forgetful(Server):
@@ -375,7 +375,7 @@ DAMAGE = {
     ),
     "a step left out, resealed": (lambda text, c: resealed(forged(c, ["steps"], c["steps"][1:])), "cannot be loaded"),
     "an unknown engine, resealed": (
-        lambda text, c: resealed(forged(c, ["behaviour"], "Mine")),
+        lambda text, c: resealed(forged(c, ["behaviour", "class"], "Mine")),
         r"the handlers of Mine: give that class, Cluster\.load\(path, Mine\)",
     ),
     "a server's term edited, resealed": (

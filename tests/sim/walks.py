@@ -223,8 +223,10 @@ class Walk:
             seen["candidate ignored"] += 1
         if isinstance(old.role, Leader) and not new.is_leader:
             seen["stale leader stepped down"] += 1
-        if new.log is not old.log and new.log.snapshot is old.log.snapshot and not (
-            new.log.last_index >= old.log.last_index and new.log.same_prefix(old.log, old.log.last_index)
+        if (
+            new.log is not old.log
+            and new.log.snapshot is old.log.snapshot
+            and not (new.log.last_index >= old.log.last_index and new.log.same_prefix(old.log, old.log.last_index))
         ):
             seen["conflict truncated"] += 1
         for sent in done.sent:

@@ -37,21 +37,26 @@ export function icon(name) {
 export const CROWN = "M-10 6 -11.5 -5 -5.5 -0.5 0 -7.5 5.5 -0.5 11.5 -5 10 6z";
 
 /**
- * The outline of a message of this kind, drawn around (0, 0): votes are diamonds (as the candidate who asks), appends
- * are squares (as the cells they carry), heartbeats are circles, anything else is a hexagon.
+ * The outline of a message of this kind, drawn around (0, 0): votes are diamonds (as the candidate who asks; pre-votes
+ * are dashed, by the style sheet), appends are squares (as the cells they carry), heartbeats are circles, snapshots
+ * are sheets, anything else is a hexagon (as the leader who hands over).
  * @param {string} kind @param {boolean} heartbeat
  */
 export function messageOutline(kind, heartbeat) {
   if (/Vote/.test(kind)) return "M0 -10.5 10.5 0 0 10.5 -10.5 0z";
+  if (/Snapshot/.test(kind)) return "M-8 -10h10.5l5.5 5.5v14.5h-16z";
   if (heartbeat) return "M-8.5 0a8.5 8.5 0 1 0 17 0a8.5 8.5 0 1 0 -17 0z";
   if (/AppendEntries/.test(kind)) return "M-8 -8h16v16h-16z";
   return "M-5 -9h10l5 9 -5 9h-10l-5 -9z";
 }
 
-/** What is written inside the outline: nothing for a request, ✓ or ✗ for a reply, a beat for a heartbeat.
- * @param {{reply: boolean, ok: boolean, heartbeat: boolean}} message */
+/** What is written inside the outline: ✓ or ✗ for a reply, a beat for a heartbeat, lines for a snapshot, an arrow up for
+ * the wish to take over, nothing for other requests.
+ * @param {{kind: string, reply: boolean, ok: boolean, heartbeat: boolean}} message */
 export function messageMark(message) {
   if (message.reply) return message.ok ? "M-4 0.5 -1.2 3.2 4.2 -3" : "M-3.2 -3.2 3.2 3.2M3.2 -3.2 -3.2 3.2";
+  if (message.kind === "InstallSnapshot") return "M-4.5 -3h7M-4.5 1h9M-4.5 5h9";
+  if (message.kind === "TimeoutNow") return "M0 5V-5M-4 -1 0 -5 4 -1";
   return message.heartbeat ? "M-5.5 0h2.5l1.5 -4 2.5 7 1.5 -3h3" : "";
 }
 
@@ -60,7 +65,7 @@ export function messageMark(message) {
 export function messagePicture(message, hue) {
   return draw(
     "svg",
-    { viewBox: "-12 -12 24 24", class: "rl-message-picture", "data-hue": hue, "aria-hidden": "true" },
+    { viewBox: "-12 -12 24 24", class: "rl-message-picture", "data-hue": hue, "data-kind": message.kind, "aria-hidden": "true" },
     draw("path", { d: messageOutline(message.kind, message.heartbeat), class: message.reply ? "rl-reply" : "rl-request" }),
     draw("path", { d: messageMark(message), class: "rl-message-mark" }),
   );

@@ -2,6 +2,7 @@
 import { make, put, show } from "./dom.js";
 import { sessionOf } from "./session.js";
 import { Ring } from "./ring.js";
+import { Quorums } from "./quorums.js";
 import { Ledger } from "./ledger.js";
 import { Agenda } from "./agenda.js";
 import { Menu } from "./menu.js";
@@ -37,6 +38,7 @@ class Lab {
     const desk = { command: () => this.faults.command(), closed: () => this.session.dead };
     this.sentence = new Sentence();
     this.ring = new Ring((subject, element) => this.#pick(subject, element));
+    this.quorums = new Quorums();
     this.ledger = new Ledger(light);
     this.faults = new Faults(act, (side) => this.#showSides(side));
     this.agenda = new Agenda(perform, light, desk, (id, element) => this.#pick({ kind: "server", id }, element));
@@ -45,7 +47,7 @@ class Lab {
     this.code = new Code(this.session);
     this.menu = new Menu(perform, desk);
     this.#side.append(this.ledger.element, this.faults.element, this.agenda.element);
-    const stage = make("div", { class: "rl-stage" }, make("div", { class: "rl-ring-box" }, this.ring.element), this.#side);
+    const stage = make("div", { class: "rl-stage" }, make("div", { class: "rl-ring-box" }, this.ring.element, this.quorums.element), this.#side);
     const foot = make("footer", { class: "rl-foot" }, this.invariants.element, this.code.element, legend());
     this.root = make("div", { class: "raft-lab", tabindex: "-1", role: "region", "aria-label": "Raft lab" });
     this.#body.append(this.sentence.element, this.transport.element, stage, foot);
@@ -89,6 +91,7 @@ class Lab {
       put(this.root, "data-step", cursor);
       put(this.root, "data-cursor", cursor);
       this.ring.update(frame, led ? step : null);
+      this.quorums.update(frame);
       this.ledger.update(frame);
       this.faults.update(frame, this.session.dead);
       this.agenda.update(frame);

@@ -1,6 +1,6 @@
 // @ts-check
 import { hueOf, keep, make, put, say, show } from "./dom.js";
-import { configurationOf, leaderOf, membershipWords, roleWords } from "./cluster.js";
+import { leaderOf, membershipWords, roleWords } from "./cluster.js";
 
 /** The ledger: every server's log, aligned by index. Only what is in sight is drawn once logs are long. */
 
@@ -140,7 +140,9 @@ export class Ledger {
     say(row.role, words);
     put(row.role, "data-role", words);
     put(row.element, "data-crashed", server.crashed ? "true" : null);
-    say(row.facts, `term ${server.term} · ${server.voted_for ? `voted ${server.voted_for}` : "no vote"}`);
+    const member = membershipWords(frame, id);
+    say(row.facts, [`term ${server.term}`, server.voted_for ? `voted ${server.voted_for}` : member ? "" : "no vote", member].filter(Boolean).join(" · "));
+    put(row.facts, "title", row.facts.textContent);
     const keys = [];
     for (let index = Math.max(low, server.first_index); index <= Math.min(high, server.last_index); index += 1) keys.push(String(index));
     for (const [key, cell] of row.cells) {
@@ -154,14 +156,24 @@ export class Ledger {
       const entry = server.log[key];
       if (entry) paintCell(this.#cell(row, key), Number(key), entry, server, model);
     }
-    show(row.prefix, server.first_index > 1);
-    put(row.prefix, "style", `--rl-index:1;--rl-span:${server.first_index - 1}`);
+    this.#paintSnapshot(row, server);
     const progress = model?.progress[id];
     show(row.next, Boolean(progress));
     show(row.match, Boolean(progress && progress.match_index > 0));
     if (!progress) return;
     put(row.next, "style", `--rl-index:${progress.next_index}`);
     put(row.match, "style", `--rl-index:${progress.match_index}`);
+  }
+
+  /** What was compacted: hatched, with the place up to which it reaches. @param {Row} row @param {Server} server */
+  #paintSnapshot(row, server) {
+    const end = server.first_index - 1;
+    const { index, term, configuration } = server.snapshot ?? { index: end, term: 0, configuration: "" };
+    show(row.prefix, end > 0);
+    put(row.prefix, "style", `--rl-index:1;--rl-span:${end}`);
+    put(row.prefix, "data-hue", hueOf(term));
+    put(row.prefix, "title", `compacted: a snapshot up to index ${index}, the last of term ${term}; members ${configuration}`);
+    say(row.prefix, end > 1 ? `snapshot ${index}, term ${term}` : `snap ${index}`);
   }
 
   /** @param {Row} row @param {string} key @returns {Cell} */
@@ -190,13 +202,14 @@ function paintCell(cell, index, entry, server, leader) {
   const committed = index <= server.commit_index;
   const applied = index <= server.last_applied;
   const differs = leader !== undefined && differsFrom(leader, index, entry);
-  const state = `${committed ? "committed" : "uncommitted"}${applied ? ", applied" : ""}${differs ? ", differs from the leader" : ""}`;
+  const onDisk = index <= (server.durable_index ?? index);
+  const state = `${committed ? "committed" : "uncommitted"}${applied ? ", applied" : ""}${differs ? ", differs from the leader" : ""}${onDisk ? "" : ", not on disk yet"}`;
   const words = `index ${index}, term ${entry.term}: ${entry.text} (${state})`;
   if (cell.box.title === words) return;
   cell.box.title = words;
   put(cell.box, "data-hue", hueOf(entry.term));
   put(cell.box, "data-kind", entry.kind);
-  put(cell.box, "class", `rl-cell${committed ? " rl-committed" : ""}${differs ? " rl-differs" : ""}`);
+  put(cell.box, "class", `rl-cell${committed ? " rl-committed" : ""}${differs ? " rl-differs" : ""}${onDisk ? "" : " rl-in-memory"}`);
   say(cell.term, String(entry.term));
   say(cell.flag, differs ? "≠" : applied ? "✓" : "");
   say(cell.text, entry.text);

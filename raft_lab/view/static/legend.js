@@ -15,9 +15,9 @@ function sample(kind, reply, ok, heartbeat) {
   return messagePicture({ kind, reply, ok, heartbeat }, "0");
 }
 
-/** @param {string} d */
-function roleSample(d) {
-  return draw("svg", { viewBox: "-12 -12 24 24", class: "rl-message-picture", "data-hue": "0", "aria-hidden": "true" }, draw("path", { d, class: "rl-shape" }));
+/** @param {string} d @param {string} [kind] */
+function roleSample(d, kind = "") {
+  return draw("svg", { viewBox: "-12 -12 24 24", class: "rl-message-picture", "data-hue": "0", "aria-hidden": "true" }, draw("path", { d, class: kind ? `rl-shape rl-${kind}` : "rl-shape" }));
 }
 
 /** @param {string} classes @param {string} text */
@@ -36,6 +36,7 @@ export function legend() {
       make("div", {}, make("h4", {}, "Servers"), list(
         legendItem(roleSample("M-9 0a9 9 0 1 0 18 0a9 9 0 1 0 -18 0z"), "follower"),
         legendItem(roleSample("M0 -11 11 0 0 11 -11 0z"), "candidate; dots around it: votes in (full) or not (hollow)"),
+        legendItem(roleSample("M0 -11 11 0 0 11 -11 0z", "pre"), "pre-candidate: asks whether it would be elected"),
         legendItem(roleSample("M0 -11 9.5 -5.5 9.5 5.5 0 11 -9.5 5.5 -9.5 -5.5z"), "leader, with a crown"),
         legendItem(make("span", { class: "rl-legend-arc" }, "◔"), "arc: time left on its timer"),
       )),
@@ -43,12 +44,17 @@ export function legend() {
         legendItem(sample("RequestVote", false, false, false), "asks for a vote"),
         legendItem(sample("AppendEntries", false, false, false), "carries log entries"),
         legendItem(sample("AppendEntries", false, false, true), "heartbeat"),
+        legendItem(sample("PreVote", false, false, false), "dashed: asks what a vote would be (pre-vote)"),
+        legendItem(sample("InstallSnapshot", false, false, false), "carries a snapshot"),
+        legendItem(sample("TimeoutNow", false, false, false), "tells a follower to take over"),
         legendItem(sample("AppendEntriesReply", true, true, false), "hollow: a reply, ✓ or ✗"),
       )),
       make("div", {}, make("h4", {}, "Log"), list(
         legendItem(cellSample("rl-committed", "3"), "committed; the number is the entry's term"),
         legendItem(cellSample("", "3"), "not committed; ✓ means applied"),
         legendItem(cellSample("rl-differs", "≠"), "differs from the leader's log"),
+        legendItem(cellSample("rl-in-memory", "3"), "○ not on this server's disk yet"),
+        legendItem(make("span", { class: "rl-legend-cell rl-legend-hatch" }), "compacted into a snapshot"),
         legendItem(make("span", {}, "● ▲"), "match_index, next_index in the leader's eyes"),
       )),
       make("div", {}, make("h4", {}, "Tape"), trackLegend()),

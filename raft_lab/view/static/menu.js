@@ -137,6 +137,12 @@ function titleOf(subject, frame) {
   return message ? `${message.kind} ${message.src} → ${message.dst}` : subject.id;
 }
 
+/** @param {{voters: string[], old: string[], learners: string[]}} configuration @param {string} member */
+function configurationText({ voters, old, learners }, member) {
+  const groups = old.length ? `old ${old.join(" ")} and new ${voters.join(" ")}` : voters.join(" ");
+  return `${groups}${learners.length ? `, learners ${learners.join(" ")}` : ""}${member ? ` (${member})` : ""}`;
+}
+
 /** @param {Subject} subject @param {Frame} frame @returns {[string, string][]} */
 function factsOf(subject, frame) {
   if (subject.kind === "server") return serverFacts(subject.id, frame);
@@ -160,10 +166,18 @@ function serverFacts(id, frame) {
     ["term", String(server.term)],
     ["voted for", server.voted_for || "nobody"],
     ["leader known", server.leader_id || "none"],
+    ["counts by", configurationText(configurationOf(frame, id), membershipWords(frame, id))],
     ["log", server.last_index < server.first_index ? "empty" : `${server.first_index} … ${server.last_index}`],
     ["commit_index", String(server.commit_index)],
     ["last_applied", String(server.last_applied)],
   ];
+  const { snapshot, durable_index, waiting, reads } = server;
+  if (snapshot && snapshot.index > 0) facts.push(["snapshot", `up to ${snapshot.index}, term ${snapshot.term}, members ${snapshot.configuration}`]);
+  if (durable_index !== undefined && durable_index < server.last_index) facts.push(["on disk", `up to ${durable_index}`]);
+  if (waiting) facts.push(["waiting for disk", waiting === 1 ? "1 message" : `${waiting} messages`]);
+  if (reads) facts.push(["reads", `${reads} under way`]);
+  const machine = Object.entries(server.machine ?? {});
+  if (machine.length) facts.push(["machine", machine.map(([key, value]) => `${key} = ${value}`).join(", ")]);
   const votes = Object.keys(server.votes);
   if (votes.length) facts.push(["votes from", votes.join(", ")]);
   if (server.timer.kind) facts.push([`${server.timer.kind} timer`, `${clockText(server.timer.due_us)} (${Math.round(timerLeft(server, frame.time_us) * 100)}% left)`]);

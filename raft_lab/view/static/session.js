@@ -279,6 +279,7 @@ export class Session {
     this.#next();
   }
 
+  /** @returns {void} */
   #next() {
     if (this.waiting) return;
     const wish = this.#wishes.shift();

@@ -13,6 +13,9 @@
  * @property {number} first_index @property {number} last_index @property {number} commit_index
  * @property {number} last_applied @property {Record<string, Progress>} progress
  * @property {{kind: string, from_us: number, due_us: number}} timer @property {Record<string, string>} can
+ * @property {number} [durable_index] @property {number} [waiting] messages that wait for the disk
+ * @property {{index: number, term: number, configuration: string}} [snapshot] what its log stands on
+ * @property {number} [reads] reads under way at a leader @property {Record<string, string>} [machine]
  */
 /**
  * @typedef {object} Message
