@@ -16,9 +16,21 @@ from typing import Any
 from raft_lab.check.explore import Bounds, Counterexample, Report, explore
 from raft_lab.check.invariants import INVARIANTS, broken_by
 from raft_lab.raft.errors import HandlerError, RaftLabError
-from raft_lab.raft.log import Command, Entry, Log, Noop
+from raft_lab.raft.log import Command, Entry, Log, Noop, Snapshot
+from raft_lab.raft.machine import Machine, Session
 from raft_lab.raft.membership import Configuration
-from raft_lab.raft.messages import AppendEntries, AppendEntriesReply, Message, RequestVote, RequestVoteReply
+from raft_lab.raft.messages import (
+    AppendEntries,
+    AppendEntriesReply,
+    InstallSnapshot,
+    InstallSnapshotReply,
+    Message,
+    PreVote,
+    PreVoteReply,
+    RequestVote,
+    RequestVoteReply,
+    TimeoutNow,
+)
 from raft_lab.raft.rules import RULES, with_rules, without
 from raft_lab.raft.server import Server
 from raft_lab.raft.state import Candidate, Follower, Leader, Progress, State
@@ -43,10 +55,15 @@ __all__ = [
     "Entry",
     "Follower",
     "HandlerError",
+    "InstallSnapshot",
+    "InstallSnapshotReply",
     "Leader",
     "Log",
+    "Machine",
     "Message",
     "Noop",
+    "PreVote",
+    "PreVoteReply",
     "Progress",
     "Proposal",
     "RaftLabError",
@@ -54,7 +71,10 @@ __all__ = [
     "RequestVote",
     "RequestVoteReply",
     "Server",
+    "Session",
+    "Snapshot",
     "State",
+    "TimeoutNow",
     "Timing",
     "TraceError",
     "UnknownName",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from raft_lab.raft.values import FrozenMap
+from raft_lab.raft.values import FrozenMap, freeze
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +36,9 @@ class Machine:
     data: Any = field(default_factory=FrozenMap)
     sessions: FrozenMap[str, Session] = field(default_factory=FrozenMap)
     clock_us: int = 0
+
+    def __post_init__(self) -> None:
+        if type(self.data) is dict:
+            object.__setattr__(self, "data", freeze(self.data))
+        if type(self.sessions) is not FrozenMap:
+            object.__setattr__(self, "sessions", FrozenMap(self.sessions))

@@ -6,6 +6,7 @@ a rule which the paper leaves open. Nothing in a handler knows of switches.
 
 from __future__ import annotations
 
+import copyreg
 import functools
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -282,13 +283,24 @@ def base(server: type[Server]) -> type[Server]:
     return server.switched_from or server
 
 
+class _Switched(type):
+    """What kind of class a server with switched rules is: one that pickles as how it is made."""
+
+
+def _again(server: type[Server], off: tuple[str, ...], on: tuple[str, ...]) -> type[Server]:
+    return switched(server, off=off, on=on)
+
+
+copyreg.pickle(_Switched, lambda cls: (_again, (cls.switched_from, cls.rules_off, cls.rules_on)))  # type: ignore
+
+
 @functools.cache
 def _made(server: type[Server], off: tuple[str, ...], on: tuple[str, ...]) -> type[Server]:
     methods: dict[str, Any] = {}
     for name in (*on, *off):
         methods |= rule(name).methods
     marks = {"rules_off": off, "rules_on": on, "switched_from": server}
-    made = type(server.__name__, (server,), {**methods, **marks})
+    made: type[Server] = _Switched(server.__name__, (server,), {**methods, **marks})  # type: ignore[assignment]
     made.__module__ = server.__module__  # no less trusted than what it is made of
     return made
 

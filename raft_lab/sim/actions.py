@@ -185,6 +185,13 @@ class Propose(OnServer):
         session = f", client={self.client!r}, seq={self.seq}" if self.client else ""
         return f"cluster.propose({self.op!r}, {self.server!r}{session})"
 
+    def refused_by(self, state: State) -> str | None:
+        if not isinstance(self.op, str):
+            return f"a command is a string such as 'set x 1', not {self.op!r}"
+        if not isinstance(self.client, str) or type(self.seq) is not int or self.seq < 0:
+            return "a session has a name, and its commands are numbered from 1: client='alice', seq=1"
+        return None
+
     def perform(self, world: World, now: int = 0) -> Transition:
         return world.let(self.server, events.ClientRequest(self.op, self.client, self.seq), now)
 
@@ -229,6 +236,8 @@ class Read(OnServer):
         return f"cluster.read({self.server!r}, how={self.how!r}, name={self.id!r})"
 
     def refused_by(self, state: State) -> str | None:
+        if not isinstance(self.id, str) or not self.id:
+            return f"a read has a name such as 'r1', not {self.id!r}"
         if self.how in ("read-index", "lease", "local"):
             return None
         return f"there is no read {self.how!r}; a read is by 'read-index', by 'lease', or 'local'"

@@ -446,6 +446,8 @@ class Cluster:
         Raises:
             ActionRefused: something is due earlier.
         """
+        if not (isinstance(ms, int | float) and 0 < ms < 1e9):
+            raise ActionRefused(f"wait takes a number of milliseconds above 0, not {ms!r}")
         with self.lock:
             us = round(ms * 1000)
             due = self.schedule.next(self.world)
@@ -690,11 +692,23 @@ def step_code(step: Step) -> str:
 
 
 def _listed(names: Iterable[str]) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names)
+    if isinstance(names, str):
+        return (names,)
+    if not _are_names(names):
+        raise ValueError(f"rules are given by their names, such as ['pre-vote'], not {names!r}")
+    return tuple(names)
 
 
 def _set(names: Iterable[str]) -> frozenset[str]:
-    return frozenset([names] if isinstance(names, str) else names)
+    if isinstance(names, str):
+        return frozenset([names])
+    if not _are_names(names):
+        raise ActionRefused(f"servers are given by their names, such as {{'S1', 'S2'}}, not {names!r}")
+    return frozenset(names)
+
+
+def _are_names(names: Any) -> bool:
+    return isinstance(names, list | tuple | set | frozenset) and all(isinstance(name, str) for name in names)
 
 
 def _count(count: int) -> int:

@@ -151,7 +151,9 @@ def narrate(before: World, action: Action, done: Transition) -> Sentence:
             )
         case Drop(m):
             why = ""
-            if m.dst in before.crashed:
+            if m.dst not in before.servers:
+                why = f" There is no server {m.dst}."
+            elif m.dst in before.crashed:
                 why = f" {m.dst} is down."
             elif (m.src, m.dst) in before.cuts:
                 why = f" The link from {m.src} to {m.dst} is cut."

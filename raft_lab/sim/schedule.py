@@ -80,7 +80,9 @@ class Timing:
             odds = getattr(self, name)
             if not (isinstance(odds, int | float) and 0 <= odds < 1):
                 raise ValueError(f"{name} is a probability: at least 0 and below 1")
-        if not (isinstance(self.speeds, dict) and all(_is_speed(speed) for speed in self.speeds.values())):
+        if not (
+            isinstance(self.speeds, dict) and all(isinstance(n, str) and _is_speed(s) for n, s in self.speeds.items())
+        ):
             raise ValueError("speeds maps servers to numbers above 0, such as {'S1': 0.5}")
         object.__setattr__(self, "speeds", FrozenMap(self.speeds))
 

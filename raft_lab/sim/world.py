@@ -151,12 +151,14 @@ class World:
         try:
             return self.servers[name]
         except (KeyError, TypeError):
-            if name is None:
+            if name is None and not any(state.is_leader for state in self.servers.values()):
                 raise UnknownName("nobody leads now; cluster.run_until(leader=True) first") from None
             raise UnknownName(f"there is no server {name!r}; the servers are {', '.join(self.servers)}") from None
 
     def blocked(self, message: Message) -> str | None:
         """Why `message` cannot arrive now, or None."""
+        if message.dst not in self.servers:
+            return f"there is no server {message.dst!r}: the message goes nowhere"
         if message.dst in self.crashed:
             return f"{message.dst} is crashed; restart it first: cluster.restart({message.dst!r})"
         if (message.src, message.dst) in self.cuts:

@@ -8,6 +8,7 @@ from raft_lab import (
     AppendEntries,
     AppendEntriesReply,
     Candidate,
+    Configuration,
     Entry,
     Follower,
     Leader,
@@ -17,6 +18,8 @@ from raft_lab import (
     RequestVoteReply,
     Server,
 )
+from raft_lab.raft.machine import Machine
+from raft_lab.raft.state import ReadDone
 
 # --- Elections ----------------------------------------------------------------------------------------------
 
@@ -327,8 +330,7 @@ class TellsWhoApplied(Server):
     """Its state machine depends on more than the commands: here, on whose it is."""
 
     def apply(self, data, op):
-        data, reply = super().apply(data, op)
-        return data.with_item("applied by", self.id), reply
+        return data.with_item("applied by", self.id), None
 
 
 class RemembersCommit(Server):
@@ -347,3 +349,54 @@ class RefusesInTheOldTerm(Server):
         last = self._outbox[-1]
         if isinstance(last, RequestVoteReply) and not last.vote_granted and last.term:
             self._outbox[-1] = replace(last, term=last.term - 1)
+
+
+# --- Members, snapshots, reads --------------------------------------------------------------------------------
+
+
+class StaysAfterRemoval(Server):
+    """A leader that is not in the committed configuration goes on leading."""
+
+    def after_commit(self):
+        if self.configuration.is_joint:
+            super().after_commit()
+
+
+class ChangesAtOnce(Server):
+    """46: from one configuration to any other, without joint consensus."""
+
+    def on_change_configuration(self, wanted):
+        if isinstance(self.role, Leader) and wanted.voters and self.last_change_is_done():
+            self.append_configuration(Configuration(wanted.voters))
+            self.replicate()
+
+
+class ForgetsInSnapshots(Server):
+    """52: the snapshot lacks what is not in the keys, such as the clients' sessions."""
+
+    def on_compact(self):
+        machine, self.machine = self.machine, Machine(self.machine.data)
+        super().on_compact()
+        self.machine = machine
+
+
+class ReadsAtOnce(Server):
+    """53: a leader answers reads from what it has."""
+
+    def on_read_request(self, read):
+        if isinstance(self.role, Leader):
+            self.answer(ReadDone(read.id, self.last_applied, self.machine.data))
+
+
+class ChangesTooSoon(Server):
+    """47: a leader changes one server before it has committed an entry of its own term."""
+
+    def may_change_one(self):
+        return True
+
+
+class ChangesTwice(Server):
+    """A leader begins a change before the one before it is committed."""
+
+    def last_change_is_done(self):
+        return True

@@ -2,11 +2,12 @@
 
 import ast
 import inspect
+from dataclasses import replace
 
 import pytest
 
 from check.broken import VotesTwice
-from raft_lab import INVARIANTS, Cluster
+from raft_lab import INVARIANTS, Cluster, Configuration, Log
 from raft_lab.check import invariants
 from raft_lab.check.invariants import broken_by, broken_in
 from sim.walks import Walk
@@ -169,6 +170,35 @@ def test_an_overwritten_entry_that_a_majority_once_stored():
     assert cluster.violations == []
 
 
+# --- Two that no mistake in a handler brings about ------------------------------------------------------------------
+
+
+def test_a_lease_that_outlives_its_leadership_is_seen():
+    """Without stickiness, and with a clock that stands still, a lease proves nothing."""
+    cluster = settled()
+    cluster.heartbeat("S1")
+    cluster.deliver_all()
+    cluster.partition({"S1"})
+    cluster.timeout("S2")
+    cluster.deliver("S2", "S3")
+    cluster.deliver("S3", "S2")
+    cluster.read("S1", how="lease")
+    assert [v.invariant for _, v in cluster.violations] == ["Lease"]
+
+
+def test_a_configuration_that_is_not_the_latest_in_the_log_is_seen():
+    class Astray(Log):
+        @property
+        def configuration(self):
+            return Configuration({"S9"})
+
+    state = settled()["S1"]
+    ask = next(i.ask for i in INVARIANTS if i.name == "Configuration in Use")
+    assert ask(state) is None
+    log = Astray(state.log.snapshot, [entry for _, entry in state.log])
+    assert ask(replace(state, log=log)) == "S1 uses {S9} instead of {S1, S2, S3}."
+
+
 # --- Each asks what it says --------------------------------------------------------------------------------------
 
 
@@ -179,8 +209,9 @@ def test_what_an_invariant_reports_is_a_sentence(invariant):
     returned = [
         r.value
         for r in ast.walk(function)
-        if isinstance(r, ast.Return) and isinstance(r.value, (ast.JoinedStr, ast.Constant))
+        if isinstance(r, ast.Return) and isinstance(r.value, (ast.JoinedStr, ast.Constant, ast.IfExp))
     ]
+    returned = [value.orelse if isinstance(value, ast.IfExp) else value for value in returned]
     sentences = [ast.unparse(value) for value in returned if ast.unparse(value) != "None"]
     assert sentences
     assert all(text.rstrip("'\"").endswith(".") for text in sentences)

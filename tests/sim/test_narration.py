@@ -9,7 +9,6 @@ from raft_lab.sim.actions import Hold, Release, Swap, enabled
 from raft_lab.sim.narrator import message_text, narrate
 from sim.walks import Walk
 
-
 PLACE = r"(§[\d.]+|Figure \d+|dissertation [\d.]+)"
 
 
@@ -128,7 +127,7 @@ STORIES = {
     "falls apart into {S1} and {S2, S3}. Only {S2, S3} has a majority.": [lambda c: c.partition({"S1"})],
     "No side has a majority.": [lambda c: c.partition({"S1"}, {"S2"}, {"S3"})],
     "ms pass in which nothing happens": [lambda c: c.run(1)],
-    "it sees term 2, newer than its own 1, and steps down as leader": [
+    "S1 sees term 2, newer than its own 1, and steps down as leader": [
         elect,
         lambda c: c.timeout("S2"),
         lambda c: c.deliver("S2", "S1"),

@@ -59,7 +59,6 @@ export class Agenda {
       if (message) this.#paintMessage(row, id, message, frame);
     }
     for (const [id, row] of this.#servers) {
-      say(row.head, id);
       this.#offer(row, listedDeeds(serverDeeds(frame, id, this.desk)), id);
     }
     this.#rove();
@@ -90,10 +89,10 @@ export class Agenda {
   /** @param {string} id @returns {Row} */
   #makeServer(id) {
     const row = this.#make(id);
-    const button = make("button", { type: "button", class: "rl-icon-button", tabindex: "-1", "aria-haspopup": "menu", "aria-label": `More of ${id}`, title: "everything that can happen to it" }, "⋯");
+    const button = make("button", { type: "button", class: "rl-icon-button", tabindex: "-1", "aria-haspopup": "menu", "aria-label": `Menu of ${id}`, title: `everything that can happen to ${id}` }, make("strong", {}, id), icon("more"));
     button.addEventListener("click", () => this.more(id, button));
     row.more = button;
-    row.element.append(button);
+    row.head.append(button);
     return row;
   }
 

@@ -64,9 +64,11 @@ export function configurationOf(frame, id) {
   return found;
 }
 
-/** @param {Frame} frame @param {string} id */
+/** What a server is to the cluster, if not plainly a voter; one whose own log is joint already acts by that.
+ * @param {Frame} frame @param {string} id */
 export function membershipWords(frame, id) {
-  const { voters, old, learners } = frame.quorum;
+  const own = configurationOf(frame, id);
+  const { voters, old, learners } = own.old.length ? own : frame.quorum;
   if (learners.includes(id)) return "learner";
   if (!old.length) return voters.length && !voters.includes(id) ? "not a member" : "";
   if (old.includes(id)) return voters.includes(id) ? "old + new" : "old";

@@ -119,7 +119,7 @@ export class Flight {
     const group = draw(
       "g",
       { class: "rl-message", "data-message": id, tabindex: -1, role: "button", "aria-haspopup": "menu" },
-      draw("title"), reach, draw("circle", { r: 13, class: "rl-hit" }), draw("path", { class: "rl-outline" }),
+      draw("title"), reach, draw("circle", { r: 14, class: "rl-hit" }), draw("path", { class: "rl-outline" }),
       draw("path", { class: "rl-message-mark" }), draw("path", { class: "rl-held", d: "M-2.5 -4V4M2.5 -4V4" }), label,
     );
     group.addEventListener("click", () => this.pick(id, group));

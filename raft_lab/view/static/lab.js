@@ -54,6 +54,7 @@ class Lab {
     this.root.append(this.#waiting, this.#body, this.menu.element);
     this.root.addEventListener("keydown", (event) => this.#onKey(event));
     this.root.addEventListener("pointerdown", (event) => this.#onPress(event));
+    this.root.addEventListener("pointerenter", () => this.session.probe());
     this.root.addEventListener("pointerover", (event) => this.#onHover(event));
     this.root.addEventListener("focusin", (event) => this.#onHover(event));
     el.append(this.root);

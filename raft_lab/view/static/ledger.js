@@ -17,7 +17,7 @@ import { leaderOf, membershipWords, roleWords } from "./cluster.js";
 
 const SLOT_WIDTH = 58;
 const ALL_DRAWN_UP_TO = 200;
-const NAMES_WIDTH = 134;
+const NAMES_WIDTH = 144;
 
 export class Ledger {
   /** @type {Map<string, Row>} */
@@ -141,8 +141,8 @@ export class Ledger {
     put(row.role, "data-role", words);
     put(row.element, "data-crashed", server.crashed ? "true" : null);
     const member = membershipWords(frame, id);
-    say(row.facts, [`term ${server.term}`, server.voted_for ? `voted ${server.voted_for}` : member ? "" : "no vote", member].filter(Boolean).join(" · "));
-    put(row.facts, "title", row.facts.textContent);
+    say(row.facts, `term ${server.term} · ${member || (server.voted_for ? `voted ${server.voted_for}` : "no vote")}`);
+    put(row.facts, "title", server.voted_for ? `voted for ${server.voted_for} in term ${server.term}` : `has not voted in term ${server.term}`);
     const keys = [];
     for (let index = Math.max(low, server.first_index); index <= Math.min(high, server.last_index); index += 1) keys.push(String(index));
     for (const [key, cell] of row.cells) {

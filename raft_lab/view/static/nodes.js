@@ -55,7 +55,6 @@ export class Nodes {
   #make(id) {
     const { x, y } = this.seats.get(id) ?? { x: 0, y: 0 };
     const r = this.size;
-    const lean = ((x - CENTRE.x) / CENTRE.x) * 20;
     const above = y < CENTRE.y;
     const node = {
       shape: draw("path", { class: "rl-shape" }),
@@ -63,8 +62,8 @@ export class Nodes {
       cross: draw("path", { d: `M${-r * 0.6} ${-r * 0.6} ${r * 0.6} ${r * 0.6}M${r * 0.6} ${-r * 0.6} ${-r * 0.6} ${r * 0.6}`, class: "rl-cross" }),
       name: draw("text", { class: "rl-node-name", "font-size": r / 2 }),
       term: draw("text", { class: "rl-node-term" }),
-      role: draw("text", { class: "rl-node-role", x: lean, y: above ? -r - 17 : r + 26 }),
-      votes: draw("text", { class: "rl-node-votes", x: lean, y: above ? -r - 32 : r + 41 }),
+      role: draw("text", { class: "rl-node-role", y: above ? -r - 17 : r + 26 }),
+      votes: draw("text", { class: "rl-node-votes", y: above ? -r - 32 : r + 41 }),
       arc: draw("path", { class: "rl-timer" }),
       pulse: draw("circle", { r: r + 2, class: "rl-pulse" }),
       ballots: draw("g", { class: "rl-ballots" }),
@@ -108,6 +107,7 @@ export class Nodes {
     const { role, beneath } = captions(words, member, votes);
     say(node.role, role);
     say(node.votes, beneath);
+    this.#lean(node, id, Math.max(role.length, beneath.length));
     if (node.seen === server && node.member === member && !candidate) return;
     node.seen = server;
     node.member = member;
@@ -129,6 +129,16 @@ export class Nodes {
     say(/** @type {Element} */ (node.reads.lastElementChild), reads === 1 ? "1 read" : `${reads} reads`);
     put(node.arc, "data-kind", server.timer.kind || null);
     this.#ballots(node, id, server, candidate);
+  }
+
+  /** Words stand a little to the outside of their node, but inside the picture. @param {Node} node @param {string} id @param {number} letters */
+  #lean(node, id, letters) {
+    const { x } = this.seats.get(id) ?? CENTRE;
+    const half = letters * 3.5;
+    const wish = x + ((x - CENTRE.x) / CENTRE.x) * 20;
+    const place = Math.min(RING_WIDTH - 2 - half, Math.max(2 + half, wish)) - x;
+    put(node.role, "x", place.toFixed(1));
+    put(node.votes, "x", place.toFixed(1));
   }
 
   /** One dot per peer, on the side where that peer sits. @param {Node} node @param {string} id @param {Server} server @param {boolean} candidate */

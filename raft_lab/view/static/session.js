@@ -24,6 +24,7 @@ import { Player } from "./player.js";
 const ANSWER_WITHIN_MS = 4000;
 const TELL_AFTER_MS = 80;
 const SAVE_AFTER_MS = 1000;
+const PROBE_AFTER_MS = 5000;
 const NO_KERNEL = "The kernel is busy or gone: you can still play what was recorded.";
 const RESTARTED = "The kernel was restarted: run this cell again. What was recorded can still be played.";
 const NEVER_RAN = "No kernel runs this lab: run this cell to act. What was recorded can still be played.";
@@ -44,6 +45,7 @@ export class Session {
   /** @type {Set<number>} moves of our own that the kernel may confirm, and that must not move us again */
   #gotos = new Set();
   #number = 0;
+  #heard = performance.now();
   #timers = { tell: 0, save: 0, answer: 0 };
   /** @type {"unknown" | "alive" | "silent"} */
   kernel = "unknown";
@@ -174,12 +176,20 @@ export class Session {
   }
 
   #revive() {
+    this.#heard = performance.now();
     this.kernel = "alive";
     if (this.dead) {
       this.dead = "";
       this.#note("", "");
       this.tell("kernel");
     } else if (this.notice.kind === "silent") this.#note("", "");
+  }
+
+  /** Somebody comes to the lab: find out whether the kernel was restarted meanwhile, before they act in vain. */
+  probe() {
+    if (this.dead || this.waiting || performance.now() - this.#heard < PROBE_AFTER_MS) return;
+    this.#heard = performance.now();
+    this.#send({ do: "hello", have: this.tape.size });
   }
 
   #hello() {
