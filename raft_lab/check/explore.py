@@ -284,7 +284,7 @@ class _Search:
                 continue
             if crowded:
                 self.hit.add("messages")
-            elif not state.is_leader and state.configuration.is_voter(name):
+            elif not state.is_leader and "election" in world.behaviour.timers(state):
                 if state.current_term < bounds.term:
                     yield Timeout(name), left
                 else:

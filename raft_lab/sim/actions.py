@@ -146,10 +146,13 @@ class Timeout(OnServer):
 
     verb: ClassVar[str] = "timeout"
 
-    def refused_by(self, state: State) -> str | None:
+    def refusal(self, world: World) -> str | None:
+        if refusal := OnServer.refusal(self, world):
+            return refusal
+        state = world.servers[self.server]
         if state.is_leader:
             return f"{state.id} is the leader of term {state.current_term}; a leader has no election timer"
-        if not state.configuration.is_voter(state.id):
+        if "election" not in world.behaviour.timers(state):
             return f"{state.id} is not a voter of the configuration {state.configuration}; it never campaigns"
         return None
 
