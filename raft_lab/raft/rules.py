@@ -272,15 +272,19 @@ def switched(server: type[Server], *, off: Collection[str] = (), on: Collection[
                 f"{name!r} is "
                 + ("off unless it is asked for" if rule(name).optional else "on unless it is turned off")
             )
-    off = tuple(dict.fromkeys((*server.rules_off, *off)))
-    on = tuple(dict.fromkeys((*server.rules_on, *on)))
-    made: type[Server] = _made(base(server), off, on) if off or on else server  # type: ignore[arg-type]
+    new_off = tuple(name for name in dict.fromkeys(off) if name not in server.rules_off)
+    new_on = tuple(name for name in dict.fromkeys(on) if name not in server.rules_on)
+    if not new_off and not new_on:
+        return server
+    had_off, had_on = (server.rules_off, server.rules_on) if base(server) is not server else ((), ())
+    made: type[Server] = _made(base(server), (*had_off, *new_off), (*had_on, *new_on))  # type: ignore[arg-type]
     return made
 
 
 def base(server: type[Server]) -> type[Server]:
-    """The class that `server` is made of by switching rules; itself, if none is switched."""
-    return server.switched_from or server
+    """The class that `server` was made of by switching rules; itself, if it was written by somebody."""
+    made_of: type[Server] | None = server.__dict__.get("switched_from")
+    return made_of or server
 
 
 class _Switched(type):
@@ -291,7 +295,13 @@ def _again(server: type[Server], off: tuple[str, ...], on: tuple[str, ...]) -> t
     return switched(server, off=off, on=on)
 
 
-copyreg.pickle(_Switched, lambda cls: (_again, (cls.switched_from, cls.rules_off, cls.rules_on)))  # type: ignore
+def _pickled(server: type[Server]) -> Any:
+    if base(server) is server:  # a subclass of a switched class: found by its name, like any other class
+        return server.__qualname__
+    return _again, (server.switched_from, server.rules_off, server.rules_on)
+
+
+copyreg.pickle(_Switched, _pickled)  # type: ignore[arg-type]
 
 
 @functools.cache
@@ -299,7 +309,11 @@ def _made(server: type[Server], off: tuple[str, ...], on: tuple[str, ...]) -> ty
     methods: dict[str, Any] = {}
     for name in (*on, *off):
         methods |= rule(name).methods
-    marks = {"rules_off": off, "rules_on": on, "switched_from": server}
+    marks = {
+        "rules_off": tuple(dict.fromkeys((*server.rules_off, *off))),
+        "rules_on": tuple(dict.fromkeys((*server.rules_on, *on))),
+        "switched_from": server,
+    }
     made: type[Server] = _Switched(server.__name__, (server,), {**methods, **marks})  # type: ignore[assignment]
     made.__module__ = server.__module__  # no less trusted than what it is made of
     return made

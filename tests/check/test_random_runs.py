@@ -7,10 +7,11 @@ import pytest
 
 from raft_lab import INVARIANTS, Cluster
 from raft_lab.check.invariants import broken_by
+from raft_lab.raft.state import Rejected
 from sim.walks import Walk, healed
 
 RUNS = int(os.environ.get("RAFT_LAB_RUNS", "10000"))
-CHUNK = 250
+CHUNK = 500
 ACTIONS = 200
 
 MUST_HAPPEN = (
@@ -28,9 +29,9 @@ MUST_HAPPEN = (
     "candidate ignored",
     "simple configuration",
     "joint configuration",
-    "configuration rolled back",
     "snapshot installed",
     "handed over",
+    "pre-vote won",
     "read answered",
     "WriteDisk",
     "Crash",
@@ -66,6 +67,9 @@ def goes_on(cluster: Cluster) -> None:
     for attempt in range(5):
         cluster.run_until(leader=True, max_steps=1000)
         proposal = cluster.propose(f"set healed {attempt}")
+        if isinstance(proposal.reply, Rejected):  # it is handing over
+            cluster.run(500)
+            continue
         leader = cluster[proposal.server]
         cluster.run_until(
             lambda c, p=proposal, term=leader.current_term: (

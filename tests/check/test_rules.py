@@ -1,6 +1,7 @@
 """The rules as switches: what breaks without each one, and that nothing breaks with it."""
 
 import inspect
+import pickle
 
 import pytest
 
@@ -207,3 +208,29 @@ def test_what_cannot_be_switched_is_refused_in_one_sentence(call, sentence):
         call()
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+class Broadcasting(with_rules(Server, "pre-vote")):
+    """A class of someone who starts from a server with another rule."""
+
+    volatile = {"asked": 0}
+
+    def ask_for_pre_votes(self):
+        super().ask_for_pre_votes()
+        self.asked += 1
+
+
+def test_a_class_on_top_of_a_switched_one_keeps_its_handlers_and_the_rule(tmp_path):
+    cluster = Cluster(3, seed=1, server=Broadcasting)
+    assert cluster.world.behaviour is Broadcasting
+    assert cluster.modified == "handlers of Broadcasting"
+    cluster.timeout("S1")
+    assert cluster["S1"].extra["asked"] == 1
+    assert cluster["S1"].current_term == 0, "it has only asked"
+    cluster.save(tmp_path / "run.json")
+    assert Cluster.load(tmp_path / "run.json", Broadcasting).world == cluster.world
+    lax = without(Broadcasting, "election restriction")
+    assert lax.rules_on == ("pre-vote",)
+    assert Cluster(3, server=lax).modified == "handlers of Broadcasting, without election restriction"
+    assert pickle.loads(pickle.dumps(Broadcasting)) is Broadcasting
+    assert pickle.loads(pickle.dumps(lax)) is lax

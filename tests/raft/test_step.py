@@ -331,7 +331,6 @@ def test_a_state_machine_may_build_on_the_one_there_is():
     assert cluster["S1"].machine.data == {"x": "1", "last": "SET X 1"}
 
 
-@pytest.mark.xfail(strict=True, reason="a class with switched rules cannot be pickled")
 def test_a_world_with_optional_rules_can_be_pickled():
     world = Cluster(3, rules=["pre-vote"]).world
     assert pickle.loads(pickle.dumps(world)) == world

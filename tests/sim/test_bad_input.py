@@ -134,14 +134,24 @@ def test_a_refused_call_says_why_and_changes_nothing(case):
     assert len(cluster.tape) == steps
 
 
-@pytest.mark.xfail(
-    strict=True, raises=(TypeError, ValueError, OverflowError), reason="wait() does not check its argument yet"
-)
 @pytest.mark.parametrize("ms", ["long", float("nan"), float("inf")])
 def test_waiting_for_no_number_of_milliseconds_is_refused(ms):
     cluster = busy()
     with pytest.raises(ActionRefused):
         cluster.wait(ms)
+
+
+def test_a_message_to_a_server_that_does_not_exist_is_refused_or_lost():
+    class Writing(Server):
+        def on_election_timeout(self):
+            self.send(RequestVote(self.id, "S9", 1, 0, 0))
+
+    cluster = Cluster(3, server=Writing)
+    try:
+        cluster.timeout("S1")
+    except HandlerError:
+        return
+    cluster.step(60)
 
 
 def test_with_no_leader_a_proposal_needs_a_name():

@@ -343,7 +343,6 @@ def test_saving_again_replaces_the_file_whole(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["run.json"]
 
 
-@pytest.mark.xfail(strict=True, reason="PreVote, InstallSnapshot, TimeoutNow and the like are not exported yet")
 def test_everything_that_code_needs_is_exported():
     for name in ("Cluster", "Timing", "Entry", "Noop", "Command", "Configuration", "Server"):
         assert name in raft_lab.__all__

@@ -140,12 +140,12 @@ class Walk:
         rng = self.rng
         leaders = [s for s in self.world.servers.values() if s.is_leader] or list(self.world.servers.values())
         leader = rng.choice(leaders)
-        match rng.randrange(9):
-            case 0 | 1 | 2:
+        match rng.randrange(12):
+            case 0 | 1 | 2 | 3 | 4 | 5:
                 return Compact(rng.choice([s.id for s in leaders] if rng.random() < 0.6 else self.names))
-            case 3:
+            case 6:
                 return TransferLeadership(leader.id, rng.choice(self.names))
-            case 4 if len(self.names) < 8:
+            case 7 if len(self.names) < 8:
                 return Boot(f"S{len(self.names) + 1}")
         now = leader.configuration
         strangers = sorted(frozenset(self.names) - now.voters - now.learners)

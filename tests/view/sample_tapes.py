@@ -36,6 +36,7 @@ class Toy:
         self.depths: list[int] = []
         self.cursor = -1
         self.sent = 0
+        self.more_verbs: dict[str, str] = {}
         invariants = [
             "Election Safety",
             "Leader Append-Only",
@@ -49,7 +50,7 @@ class Toy:
             "messages": {},
             "cuts": {},
             "next": "",
-            "quorum": {"voters": self.ids, "old": [], "learners": []},
+            "quorum": {"voters": list(self.ids), "old": [], "learners": []},
             "invariants": dict.fromkeys([*invariants, *(f"Rule {n} of Figure 2" for n in range(1, 11))], ""),
         }
         for server in self.ids:
@@ -329,6 +330,15 @@ class Toy:
             code=f"cluster.partition({', '.join(map(repr, groups))})",
         )
 
+    def boot(self, name: str) -> int:
+        """Start another server, which belongs to nobody yet."""
+        blank = {"votes": {}, "log": {}, "progress": {}, "timer": {}, "can": {}}
+        numbers = {"term": 0, "first_index": 1, "last_index": 0, "commit_index": 0, "last_applied": 0}
+        words = {"role": "follower", "crashed": False, "voted_for": "", "leader_id": ""}
+        self.frame["servers"][name] = {**words, **numbers, **blank}
+        self.wind(name)
+        return self.record("boot", name, "", f"{name} starts.", code=f"cluster.boot('{name}')")
+
     def drop(self, name: str) -> int:
         message = self.frame["messages"].pop(name)
         return self.record(
@@ -419,6 +429,7 @@ class Toy:
                 else f"{name} is a {server['role']}; only a leader takes proposals.",
                 "crash": "" if up else f"{name} is crashed already.",
                 "restart": f"{name} is running." if up else "",
+                **self.more_verbs,
             }
         for name, message in self.frame["messages"].items():
             blocked = (
@@ -571,4 +582,98 @@ def broken() -> Toy:
     toy.frame["invariants"]["Election Safety"] = "S1 and S3 both lead term 1."
     toy.record("swap", "S1", "", "S1 takes the crown without a vote.", ["violation"], code="cluster.swap(Mine)")
     toy.crash("S5")
+    return toy
+
+
+# what newer engines know
+
+
+def joint() -> Toy:
+    """S3 leads on the way from S1, S2, S3 to S3, S4, S5; only S4 has stored the configuration so far."""
+    toy = elected()
+    toy.frame["quorum"] = {"voters": ["S3", "S4", "S5"], "old": ["S1", "S2", "S3"], "learners": []}
+    toy.add_entry("S3", "{S1, S2, S3} and {S3, S4, S5}", "configuration")
+    toy.frame["servers"]["S3"]["progress"]["S4"] = {"next_index": 3, "match_index": 2}
+    toy.record("reconfigure", "S3", "", "S3 begins to change the members.")
+    return toy
+
+
+def joint_candidate() -> Toy:
+    """S4 knows of the joint configuration and asks for votes; the leader of its term does not know of it."""
+    toy = elected()
+    toy.add_entry("S4", "{S1, S2, S3} and {S3, S4, S5}", "configuration")
+    toy.frame["servers"]["S4"] |= {"role": "candidate", "votes": {"S1": True, "S4": True, "S5": True}}
+    toy.record("deliver", "S4", "", "S4 has votes.")
+    return toy
+
+
+def learner() -> Toy:
+    """S4 learns, S5 does not belong to the cluster."""
+    toy = elected()
+    toy.frame["quorum"] = {"voters": ["S1", "S2", "S3"], "old": [], "learners": ["S4"]}
+    toy.add_entry("S3", "{S1, S2, S3}, learners {S4}", "configuration")
+    toy.record("reconfigure", "S3", "", "S3 changes the members.")
+    return toy
+
+
+def booted() -> Toy:
+    """A sixth server has just started."""
+    toy = elected()
+    toy.boot("S6")
+    return toy
+
+
+def pre_vote() -> Toy:
+    """S2 asks whether it would be elected."""
+    toy = elected()
+    toy.frame["servers"]["S2"] |= {"role": "precandidate", "votes": {"S2": True}}
+    for peer in toy.peers("S2"):
+        toy.send("PreVote", "S2", peer, "would you?", "pre-vote? for term 2")
+    toy.record("timeout", "S2", "", "S2 asks first.")
+    return toy
+
+
+KINDS = {
+    "RequestVote": "vote?",
+    "RequestVoteReply": "yes",
+    "PreVote": "would you?",
+    "PreVoteReply": "yes",
+    "AppendEntries": "append 1",
+    "AppendEntriesReply": "ok 1",
+    "InstallSnapshot": "snapshot 1",
+    "InstallSnapshotReply": "ok 1",
+    "TimeoutNow": "take over",
+}
+
+
+def kinds() -> Toy:
+    """One message of each kind, all from S3."""
+    toy = elected()
+    for number, (kind, label) in enumerate(KINDS.items()):
+        toy.send(kind, "S3", toy.peers("S3")[number % 4], label, label)
+    toy.record("deliver", "S3", "", "S3 says everything that can be said.")
+    return toy
+
+
+def compacted() -> Toy:
+    """S1 has compacted three entries and waits for its disk; two reads are under way at S3, the leader."""
+    toy = elected()
+    for n in range(1, 4):
+        toy.propose("S3", f"set x {n}")
+        toy.deliver_all()
+    toy.propose("S3", "set x 4")
+    toy.deliver_all(but=("S2", "S4", "S5"))
+    me = toy.frame["servers"]["S1"]
+    me["log"] = {index: entry for index, entry in me["log"].items() if int(index) > 3}
+    snapshot = {"index": 3, "term": 1, "configuration": "{S1, S2, S3, S4, S5}"}
+    me |= {"first_index": 4, "durable_index": 4, "waiting": 2, "snapshot": snapshot}
+    toy.frame["servers"]["S3"]["reads"] = 2
+    toy.more_verbs = {
+        "silence": "S1 does not hold on to a leader.",
+        "check_quorum": "S1 does not lead.",
+        "compact": "S1 has applied nothing since its last snapshot.",
+        "write_disk": "",
+        "read": "",
+    }
+    toy.record("compact", "S1", "", "S1 compacts its log.")
     return toy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -37,15 +38,15 @@ class Model {
   on(event, call) { (this.calls[event] ??= []).push(call); }
   off(event, call) { this.calls[event] = (this.calls[event] ?? []).filter((one) => one !== call); }
   emit(event, ...args) { for (const call of this.calls[event] ?? []) call(...args); }
-  send(content) { this.sent.push(content); }
+  send(content) { if (this.closed) throw new Error("Cannot send"); this.sent.push(content); }
   save_changes() { throw new Error("the browser never writes to the kernel's traits"); }
 }
-async function start(code, css, tape, width) { // the tape as JSON
+async function start(code, css, tape, width, options) { // the tape as JSON
   const style = document.createElement("style");
   style.textContent = css;
   document.head.append(style);
   window.module = await import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
-  window.model = new Model({ tape: JSON.parse(tape), options: {} });
+  window.model = new Model({ tape: JSON.parse(tape), options });
   await view(width);
 }
 async function view(width) {
@@ -59,6 +60,7 @@ function kernel(content) { model.emit("msg:custom", content, []); }
 </script>"""
 
 
+@functools.cache
 def bundle(entry: str = "lab.js") -> tuple[str, str]:
     """All modules as one, each after what it imports; and the style sheet."""
     done: dict[str, str] = {}
@@ -119,11 +121,18 @@ class LabPage:
             self.page.remove_listener(event, listener)
         assert self.troubles == []  # no error, no warning, no request to anywhere
 
-    def show(self, toy: sample_tapes.Toy, cursor: int | None = None, width: int = 1200, css: str = "") -> LabPage:
+    def show(
+        self,
+        toy: sample_tapes.Toy,
+        cursor: int | None = None,
+        width: int = 1200,
+        css: str = "",
+        options: dict[str, Any] | None = None,
+    ) -> LabPage:
         code, style = bundle()
         self.page.evaluate(
-            "([code, css, tape, width]) => start(code, css, tape, width)",
-            [code, style + css, json.dumps(toy.tape(cursor)), width],
+            "([code, css, tape, width, options]) => start(code, css, tape, width, options)",
+            [code, style + css, json.dumps(toy.tape(cursor)), width, options or {}],
         )
         return self
 
@@ -342,7 +351,39 @@ def test_what_is_recorded_plays_without_a_kernel(lab: LabPage) -> None:
     lab.page.get_by_label("Speed").select_option("8")
     lab.button("Play").click()
     lab.page.wait_for_selector('[data-step="4"]', timeout=3000)
-    assert lab.button("Pause").is_visible()
+
+
+def test_playing_what_is_recorded_ends_where_the_record_ends(lab: LabPage) -> None:
+    lab.show(sample_tapes.election(), cursor=2, options={"speed": 8})
+    lab.kernel_answers(type="steps", steps=[], cursor=2, total=5)
+    lab.button("Play").click()
+    lab.page.wait_for_selector('[data-step="4"]', timeout=3000)
+    lab.button("Play").wait_for(timeout=1000)
+    assert lab.sent("step") == []
+    lab.button("Play").click()
+    lab.page.wait_for_function("model.sent.some((content) => content.do === 'step')", timeout=3000)
+
+
+@pytest.mark.parametrize("way", ["the button", "the key"])
+def test_step_stays_in_what_is_recorded_and_asks_the_kernel_only_at_its_end(lab: LabPage, way: str) -> None:
+    lab.show(sample_tapes.election(), cursor=2)
+    steps = []
+    for _ in range(3):
+        lab.button("Step").press(".") if way == "the key" else lab.button("Step").click()
+        steps.append((lab.step, len(lab.sent("step"))))
+    assert steps == [(3, 0), (4, 0), (4, 1)]
+    assert lab.sent("step") == [{"do": "step", "at": 4, "count": 1}]
+
+
+def test_the_notebook_may_choose_the_speed(lab: LabPage) -> None:
+    lab.show(sample_tapes.election(), options={"speed": 4})
+    assert lab.page.get_by_label("Speed").input_value() == "4"
+
+
+@pytest.mark.parametrize("speed", [100, 3])
+def test_a_speed_without_a_name_is_shown_all_the_same(lab: LabPage, speed: int) -> None:
+    lab.show(sample_tapes.election(), options={"speed": speed})
+    assert lab.page.get_by_label("Speed").input_value() == str(min(speed, 8))
 
 
 def test_playing_at_the_tip_asks_for_little_at_a_time(lab: LabPage) -> None:
@@ -444,6 +485,37 @@ def test_without_a_kernel_the_lab_says_so_quietly(lab_apart: LabPage) -> None:
     assert lab.step == 3
 
 
+RESTARTED = "The kernel was restarted: run this cell again. What was recorded can still be played."
+
+
+def test_after_a_restart_the_lab_plays_and_does_not_act(lab: LabPage) -> None:
+    toy = sample_tapes.election()
+    lab.show(toy)
+    lab.kernel_answers(type="steps", steps=[], cursor=4, total=5)
+    lab.page.evaluate("model.closed = true")
+    sent = len(lab.sent())
+    lab.button("Step").click()
+    assert lab.text(".rl-silent") == RESTARTED
+    for name in ("Step", "Play", "Crash S1", "Partition…", "Members…", "Propose"):
+        assert lab.button(name).get_attribute("aria-disabled") == "true", name
+    lab.button("Back").click()
+    assert lab.step == 3
+    lab.button("Step").click()
+    assert (lab.step, len(lab.sent())) == (4, sent)
+    assert lab.text(".rl-silent") == RESTARTED
+
+
+def test_the_host_may_tell_that_the_kernel_is_gone_and_is_back(lab: LabPage) -> None:
+    lab.show(sample_tapes.election())
+    lab.kernel_answers(type="steps", steps=[], cursor=4, total=5)
+    lab.page.evaluate("model.comm_live = false; model.emit('comm_live_update')")
+    assert lab.text(".rl-silent") == RESTARTED
+    lab.page.evaluate("model.comm_live = true; model.emit('comm_live_update')")
+    lab.kernel_says(type="steps", steps=[], cursor=4, total=5, reply_to=0)
+    assert not lab.page.locator(".rl-silent").is_visible()
+    assert lab.button("Crash S1").get_attribute("aria-disabled") is None
+
+
 # menus and lists
 
 
@@ -451,7 +523,7 @@ def test_a_server_offers_its_verbs_in_a_menu(lab: LabPage) -> None:
     lab.show(sample_tapes.election())
     lab.server("S1").focus()
     lab.page.keyboard.press("Enter")
-    assert lab.page.get_by_role("menuitem").all_inner_texts()[0] == "Time out"
+    assert lab.page.get_by_role("menuitem").all_inner_texts()[0] == "Election timeout"
     lab.page.keyboard.press("ArrowDown")
     assert "only a leader sends heartbeats" in lab.page.evaluate("document.activeElement.innerText")
     lab.page.keyboard.press("Enter")  # not allowed now: nothing happens
@@ -520,7 +592,154 @@ def test_agenda_and_ring_light_up_together(lab: LabPage) -> None:
     assert "rl-lit" in lab.server("S4").get_attribute("class")
 
 
+# snapshots, members, disks, reads
+
+
+def test_two_majorities_fill_separately_while_the_configuration_is_joint(lab: LabPage) -> None:
+    lab.show(sample_tapes.joint())
+    assert lab.text(".rl-tally-about") == "entry 2, as S3 knows"
+    rows = {row.get_attribute("data-quorum"): row for row in lab.page.locator(".rl-tally-row").all()}
+    counted = {
+        name: row.locator('.rl-tally-member[data-counts="true"]').all_inner_texts() for name, row in rows.items()
+    }
+    assert counted == {"C_old": ["S3"], "C_new": ["S3", "S4"]}
+    assert [row.locator(".rl-tally-sum").inner_text() for row in rows.values()] == ["1/2", "2/2 ✓"]
+    words = {name: lab.server(name).locator(".rl-node-votes").text_content() for name in ("S1", "S3", "S4")}
+    assert words == {"S1": "old", "S3": "old + new", "S4": "new"}
+
+
+def test_a_candidate_counts_by_the_configuration_in_its_own_log(lab: LabPage) -> None:
+    lab.show(sample_tapes.joint_candidate())
+    assert lab.server("S4").locator(".rl-node-votes").text_content() == "1/2 + 2/2 votes"
+
+
+def test_without_a_joint_configuration_there_are_no_two_majorities(lab: LabPage) -> None:
+    lab.show(sample_tapes.elected())
+    assert not lab.page.locator(".rl-quorums").is_visible()
+
+
+def test_who_is_a_learner_and_who_no_member_is_said(lab: LabPage) -> None:
+    lab.show(sample_tapes.learner())
+    assert lab.server("S4").get_attribute("aria-label") == "S4, follower, term 1, learner"
+    assert lab.server("S5").locator(".rl-node-votes").text_content() == "not a member"
+    assert lab.server("S1").locator(".rl-node-votes").text_content() == ""
+
+
+def test_a_server_may_join_and_go_again_with_the_step(lab: LabPage) -> None:
+    lab.show(sample_tapes.booted())
+    shown = """() => ["[data-server]", ".rl-ledger-row", ".rl-row [data-verb=propose]"].map(
+      (one) => document.querySelectorAll(one).length)"""
+    assert lab.page.evaluate(shown) == [6, 6, 6]
+    lab.button("Back").click()
+    assert lab.page.evaluate(shown) == [5, 5, 5]
+
+
+def test_a_pre_candidate_is_a_dashed_diamond_with_pre_votes(lab: LabPage) -> None:
+    lab.show(sample_tapes.pre_vote())
+    assert lab.server("S2").get_attribute("aria-label") == "S2, pre-candidate, term 1, 1/3 pre-votes"
+    dashed = "(one) => getComputedStyle(one).strokeDasharray !== 'none'"
+    assert lab.server("S2").locator(".rl-shape").evaluate(dashed)
+    assert lab.page.locator('[data-kind="PreVote"] .rl-outline').first.evaluate(dashed)
+    assert lab.server("S2").locator(".rl-ballot").count() == 4
+
+
+def test_kinds_of_messages_differ_in_shape(lab: LabPage) -> None:
+    lab.show(sample_tapes.kinds())
+    looks = lab.page.evaluate("""() => [...document.querySelectorAll("[data-message]")].map((dot) => {
+      const outline = dot.querySelector(".rl-outline");
+      return [outline.getAttribute("d"), dot.querySelector(".rl-message-mark").getAttribute("d"),
+        getComputedStyle(outline).strokeDasharray, getComputedStyle(outline).fill].join(); })""")
+    assert len(looks) == len(set(looks)) == len(sample_tapes.KINDS)
+
+
+def test_what_is_compacted_is_hatched_and_what_is_not_on_disk_is_marked(lab: LabPage) -> None:
+    lab.show(sample_tapes.compacted())
+    assert lab.text('.rl-ledger-row[data-about="S1"] .rl-compacted') == "snapshot 3, term 1"
+    in_memory = lab.page.locator(".rl-ledger .rl-in-memory")
+    assert [cell.get_attribute("title") for cell in in_memory.all()] == [
+        "index 5, term 1: set x 4 (uncommitted, not on disk yet)"
+    ]
+    lab.server("S1").click()
+    facts = lab.text(".rl-facts")
+    for fact in ("up to 3, term 1", "up to 4", "2 messages"):
+        assert fact in facts
+
+
+def test_reads_under_way_are_a_badge_on_the_leader(lab: LabPage) -> None:
+    lab.show(sample_tapes.compacted())
+    assert lab.page.locator(".rl-reads:visible").all_text_contents() == ["2 reads"]
+
+
+def test_the_list_is_short_and_the_menu_complete(lab: LabPage) -> None:
+    lab.show(sample_tapes.compacted())
+    listed = lab.page.locator('.rl-row[data-about="S1"] [data-verb]').all_inner_texts()
+    assert listed == ["Election timeout", "Heartbeat", "Propose", "Crash", "Disk done"]
+    lab.button("Menu of S1").click()
+    offered = [name.split("\n")[0] for name in lab.page.get_by_role("menuitem").all_inner_texts()]
+    more = ["Silence", "Check quorum", "Compact", "Disk done", "Read", "Read by lease", "Read locally"]
+    assert offered == ["Election timeout", "Heartbeat", "Propose “set x 1”", "Crash", *more, "Make leader (transfer)"]
+    lab.page.get_by_role("menuitem", name="Read by lease").click()
+    lab.kernel_answers(type="steps", steps=[], cursor=lab.step, total=lab.step + 1)
+    lab.server("S1").click()
+    lab.page.get_by_role("menuitem", name="Make leader (transfer)").click()
+    assert [(act["verb"], act["args"]) for act in lab.sent("act")] == [
+        ("read", ["S1", "lease"]),
+        ("transfer_leadership", ["S3", "S1"]),
+    ]
+
+
+def test_members_are_changed_by_the_leader(lab: LabPage) -> None:
+    toy = sample_tapes.learner()
+    lab.show(toy)
+    lab.button("Members…").click()
+    apply = lab.page.locator(".rl-choosing").get_by_role("button", name="Apply")
+    assert apply.get_attribute("aria-disabled") == "true"
+    assert lab.page.locator(".rl-member").all_inner_texts() == [
+        "S1 voter",
+        "S2 voter",
+        "S3 voter",
+        "S4 learner",
+        "S5 out",
+    ]
+    lab.page.locator('[data-member="S1"].rl-member').click(click_count=2)  # a voter, then a learner, then out
+    lab.page.locator('[data-member="S5"].rl-member').click()
+    lab.button("Start server S6").click()
+    assert lab.sent("act") == [{"do": "act", "at": toy.cursor, "verb": "boot", "args": ["S6"]}]
+    known = len(toy.steps)
+    toy.boot("S6")
+    lab.kernel_answers(type="steps", steps=toy.steps[known:], cursor=known, total=known + 1)
+    assert lab.page.locator('[data-member="S6"].rl-member').inner_text() == "S6 learner"
+    apply.click()
+    assert lab.sent("act")[1] == {
+        "do": "act",
+        "at": known,
+        "verb": "reconfigure",
+        "args": ["S3", ["S2", "S3", "S5"], ["S4", "S6"]],
+    }
+
+
 # every view, every eye
+
+
+def test_sentence_and_step_are_on_one_screen_and_the_lab_is_no_higher(lab: LabPage) -> None:
+    lab.page.set_viewport_size({"width": 1280, "height": 650})
+    lab.show(sample_tapes.stale_leader(), width=1150)
+    root, step = (lab.page.locator(one).bounding_box() for one in (".raft-lab", ".rl-step"))
+    assert step["y"] + step["height"] - root["y"] < 150
+    assert root["height"] <= 605
+
+
+@pytest.mark.parametrize("width", [1150, 620])
+def test_words_of_any_length_move_nothing(lab: LabPage, width: int) -> None:
+    toy = sample_tapes.election()
+    toy.steps[2]["sentence"] *= 3
+    toy.steps[3]["sentence"] = "Short."
+    lab.show(toy, cursor=0, width=width)
+    tops = set()
+    for _ in range(4):
+        lab.button("Forward").click()
+        tops.add(lab.page.locator(".rl-transport").bounding_box()["y"])
+    assert len(tops) == 1
 
 
 def test_two_views_show_one_model(lab: LabPage) -> None:

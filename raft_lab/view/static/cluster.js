@@ -105,12 +105,12 @@ export function jointTallies(frame) {
     if (server.crashed || !configurationOf(frame, id).old.length) continue;
     if (isAsking(server)) {
       const what = server.role === "candidate" ? "votes" : "pre-votes";
-      tallies.push({ about: `${what} for ${id}, term ${server.term}`, counts: voteCounts(frame, id) });
+      tallies.push({ about: `${what} for ${id}`, counts: voteCounts(frame, id) });
     } else if (server.role === "leader") {
       const index = Math.min(server.commit_index + 1, server.last_index);
       const stored = (/** @type {string} */ peer) =>
         (peer === id ? (server.durable_index ?? server.last_index) : (server.progress[peer]?.match_index ?? 0)) >= index;
-      tallies.push({ about: `entry ${index} is stored, as ${id} knows`, counts: countIn(configurationOf(frame, id), stored) });
+      tallies.push({ about: `entry ${index}, as ${id} knows`, counts: countIn(configurationOf(frame, id), stored) });
     }
   }
   return tallies;

@@ -68,7 +68,7 @@ export class Nodes {
       pulse: draw("circle", { r: r + 2, class: "rl-pulse" }),
       ballots: draw("g", { class: "rl-ballots" }),
       title: draw("title"),
-      reads: draw("g", { class: "rl-reads", transform: `translate(${(r * 0.88).toFixed(1)} ${(r * 0.78).toFixed(1)})` }, draw("rect", { x: -22, y: -8.5, width: 44, height: 17, rx: 8.5 }), draw("text", { y: 4 })),
+      reads: draw("g", { class: "rl-reads", transform: `translate(${(r + 17).toFixed(1)} ${(r * 0.74).toFixed(1)})` }, draw("rect", { x: -22, y: -8.5, width: 44, height: 17, rx: 8.5 }), draw("text", { y: 4 })),
     };
     const group = draw(
       "g",

@@ -32,7 +32,7 @@ function paintTally(box, { about, counts }) {
   if (!box) return;
   const done = counts.every(({ have, need }) => have >= need);
   const title = make("p", { class: "rl-tally-about" });
-  say(title, `${about}${done ? ": both majorities ✓" : ""}`);
+  say(title, `${about}${done ? " ✓" : ""}`);
   put(box, "data-done", done ? "true" : null);
   box.replaceChildren(title, ...counts.map(tallyRow));
 }
@@ -42,7 +42,7 @@ function tallyRow({ name, members, have, need }) {
   const [letter, index] = name.split("_");
   const label = make("span", { class: "rl-tally-name" }, letter ?? "", make("sub", {}, index ?? ""));
   const chips = members.map(({ id, counts }) => make("span", { class: "rl-tally-member", "data-counts": String(counts), title: `${id} ${counts ? "counts" : "does not count yet"}` }, id));
-  const sum = make("span", { class: "rl-tally-sum" }, `${have} of ${need}${have >= need ? " ✓" : ""}`);
+  const sum = make("span", { class: "rl-tally-sum" }, `${have}/${need}${have >= need ? " ✓" : ""}`);
   const row = make("div", { class: "rl-tally-row", "data-quorum": name, "aria-label": `${name}: ${have} of ${need} needed` }, label, ...chips, sum);
   return row;
 }

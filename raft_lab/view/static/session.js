@@ -24,7 +24,7 @@ import { Player } from "./player.js";
 const ANSWER_WITHIN_MS = 4000;
 const TELL_AFTER_MS = 80;
 const SAVE_AFTER_MS = 1000;
-const PROBE_AFTER_MS = 5000;
+const PROBE_AFTER_MS = 2000;
 const NO_KERNEL = "The kernel is busy or gone: you can still play what was recorded.";
 const RESTARTED = "The kernel was restarted: run this cell again. What was recorded can still be played.";
 const NEVER_RAN = "No kernel runs this lab: run this cell to act. What was recorded can still be played.";
@@ -124,6 +124,7 @@ export class Session {
     const live = () => {
       if (model.comm_live === false || isCutOff()) this.#die();
       else if (this.dead) this.#hello(); // an answer brings it back to life
+      else window.setTimeout(() => this.probe(), PROBE_AFTER_MS);
     };
     model.on("msg:custom", message);
     model.on("change:tape", tape);
