@@ -72,9 +72,7 @@ def test_with_nothing_applied_since_the_last_snapshot_there_is_nothing_to_compac
 def test_a_snapshot_holds_the_configuration_as_of_its_end_and_not_a_later_one():
     two = Configuration({"S1", "S2"})
     state = server(1, 1, commit=2)
-    grown = State(
-        "S1", 1, None, state.log.append(Entry(1, two)), commit_index=2, last_applied=2, machine=state.machine
-    )
+    grown = State("S1", 1, None, state.log.append(Entry(1, two)), commit_index=2, last_applied=2, machine=state.machine)
     after = compact(grown)
     assert after.log.snapshot.configuration == THREE
     assert after.configuration == two

@@ -522,9 +522,9 @@ def busy() -> Toy:
 
 
 def long_log() -> Toy:
-    """A log of thirty entries; S1 has nine that the leader does not have."""
+    """More steps than lie between two keyframes; S3 has entries that the new leader has not."""
     toy = elected()
-    for n in range(20):
+    for n in range(9):
         toy.propose("S3", f"set x {n}")
         toy.deliver_all()
     toy.partition(["S3", "S4"], ["S1", "S2", "S5"])

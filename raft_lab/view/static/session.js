@@ -45,6 +45,8 @@ export class Session {
   /** @type {Set<number>} moves of our own that the kernel may confirm, and that must not move us again */
   #gotos = new Set();
   #number = 0;
+  /** The last question that went out before our latest own move: older answers do not know of that move. */
+  #moved = 0;
   #heard = performance.now();
   #timers = { tell: 0, save: 0, answer: 0 };
   /** @type {"unknown" | "alive" | "silent"} */
@@ -229,6 +231,7 @@ export class Session {
    * @param {number} id */
   go(id) {
     if (!this.tape.has(id)) return;
+    this.#moved = this.#number;
     this.#move(id);
     this.#tellSoon();
   }
@@ -359,6 +362,7 @@ export class Session {
     }
     if (content.cursor === this.cursor || !this.tape.has(content.cursor)) return;
     if (this.#gotos.delete(content.reply_to)) return;
+    if (what === "hello" && content.reply_to <= this.#moved) return;
     // steps asked for while playing wait to be played; after a pause they are shown, unless we have gone elsewhere
     if (what === "ahead" && (this.playing || newest?.parent !== this.cursor)) {
       if (!this.playing) this.#tellSoon();
