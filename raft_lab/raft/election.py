@@ -112,7 +112,7 @@ class Election(Core):
     def become_leader(self) -> None:
         """Assume nothing of the followers' logs, and append a no-op so as to commit (5.3; dissertation 6.4)."""
         next_index = self.log.last_index + 1
-        self.role = Leader(FrozenMap({peer: Progress(next_index) for peer in self.peers}))
+        self.role = Leader(FrozenMap({peer: Progress(next_index, round_end=next_index) for peer in self.peers}))
         self.log = self.log.append(Entry(self.current_term, Noop()))
         self.replicate()
 

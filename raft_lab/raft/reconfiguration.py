@@ -68,7 +68,7 @@ class Reconfiguration(Replication):
     def adopt_configuration(self) -> None:
         """Leaders: keep a record for each other member of the latest configuration, and for no one else."""
         if isinstance(self.role, Leader):
-            known, new = self.role.progress, Progress(self.log.last_index)
+            known, new = self.role.progress, Progress(self.log.last_index, round_end=self.log.last_index)
             progress = FrozenMap({peer: known.get(peer, new) for peer in self.peers})
             self.role = type(self.role)(
                 progress, self.role.round, self.role.reads, self.role.in_touch, self.role.transferee

@@ -42,9 +42,10 @@ def behaviour_name(behaviour: Behaviour) -> str:
 
 
 @functools.cache
-def _reference(apply: Any) -> type[Server]:
-    """The reference engine with somebody's state machine: what a log means, whatever else was changed."""
-    return type("Reference", (Server,), {"apply": apply})
+def _reference(server: Any) -> type[Server]:
+    """What a log means: the state machine of `server`, with Raft's own bookkeeping around it."""
+    kept = {name: getattr(Server, name) for name in ("apply_command", "was_applied", "remember", "session_timeout_us")}
+    return type("Reference", (server,), kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ class Ghosts:
     def commit(self, entries: tuple[Entry, ...], term: int, behaviour: Behaviour) -> Ghosts:
         """The ghosts after `entries` were committed by a server in `term`."""
         committed, commit_terms, machines = self.committed, self.commit_terms, self.machines
-        reference = _reference(getattr(getattr(behaviour, "behaviour", behaviour), "apply", Server.apply))
+        server = getattr(behaviour, "behaviour", behaviour)
+        reference = _reference(server if isinstance(server, type) and issubclass(server, Server) else Server)
         fold = reference(State("", 0, None, committed, machine=self.machine(committed.last_index)))
         for entry in entries:
             committed = committed.append(entry)

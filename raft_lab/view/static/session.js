@@ -280,7 +280,7 @@ export class Session {
   stepOnce() {
     this.pause();
     if (!this.ready) return;
-    if (!this.atTip && !this.waiting) return this.forward();
+    if (!this.atTip && (!this.waiting || this.kernel === "silent")) return this.forward();
     this.#wish({ do: "step", count: 1 });
   }
 
