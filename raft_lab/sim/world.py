@@ -94,8 +94,9 @@ class Ghosts:
     def commit(self, entries: tuple[Entry, ...], term: int, behaviour: Behaviour) -> Ghosts:
         """The ghosts after `entries` were committed by a server in `term`."""
         committed, commit_terms, machines = self.committed, self.commit_terms, self.machines
-        server = getattr(behaviour, "behaviour", behaviour)
-        reference = _reference(server if isinstance(server, type) and issubclass(server, Server) else Server)
+        server: Any = getattr(behaviour, "behaviour", behaviour)
+        known = isinstance(server, type) and issubclass(server, Server)
+        reference = _reference(server) if known else Server
         fold = reference(State("", 0, None, committed, machine=self.machine(committed.last_index)))
         for entry in entries:
             committed = committed.append(entry)
