@@ -483,6 +483,8 @@ def test_without_a_kernel_the_lab_says_so_quietly(lab_apart: LabPage) -> None:
     assert lab.text(".rl-silent") == "The kernel is busy or gone: you can still play what was recorded."
     lab.button("Back").click()
     assert lab.step == 3
+    lab.button("Step").click()
+    assert lab.step == 4
 
 
 RESTARTED = "The kernel was restarted: run this cell again. What was recorded can still be played."
@@ -650,6 +652,10 @@ def test_kinds_of_messages_differ_in_shape(lab: LabPage) -> None:
       return [outline.getAttribute("d"), dot.querySelector(".rl-message-mark").getAttribute("d"),
         getComputedStyle(outline).strokeDasharray, getComputedStyle(outline).fill].join(); })""")
     assert len(looks) == len(set(looks)) == len(sample_tapes.KINDS)
+    outlines = lab.page.locator("[data-message] .rl-outline").evaluate_all(
+        "all => all.map((one) => one.getAttribute('d'))"
+    )
+    assert len(set(outlines)) == 4  # votes, appends, snapshots, and the wish to take over
 
 
 def test_what_is_compacted_is_hatched_and_what_is_not_on_disk_is_marked(lab: LabPage) -> None:
@@ -732,7 +738,7 @@ def test_sentence_and_step_are_on_one_screen_and_the_lab_is_no_higher(lab: LabPa
 @pytest.mark.parametrize("width", [1150, 620])
 def test_words_of_any_length_move_nothing(lab: LabPage, width: int) -> None:
     toy = sample_tapes.election()
-    toy.steps[2]["sentence"] *= 3
+    toy.steps[2]["sentence"] *= 12
     toy.steps[3]["sentence"] = "Short."
     lab.show(toy, cursor=0, width=width)
     tops = set()
