@@ -16,8 +16,21 @@ from raft_lab.check.invariants import INVARIANTS, broken_by
 from raft_lab.raft.errors import HandlerError
 from raft_lab.raft.log import Log
 from raft_lab.raft.server import Server
-from raft_lab.raft.state import Event, Outcome, State
-from raft_lab.sim.actions import Action, Crash, Deliver, Drop, Duplicate, Heartbeat, Propose, Restart, Timeout
+from raft_lab.raft.state import Event, Follower, Outcome, State
+from raft_lab.sim.actions import (
+    Action,
+    CheckQuorum,
+    Crash,
+    Deliver,
+    Drop,
+    Duplicate,
+    Heartbeat,
+    Propose,
+    Restart,
+    Silence,
+    Timeout,
+    WriteDisk,
+)
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.tape import Violation
 from raft_lab.sim.world import Behaviour, Transition, World, behaviour_name
@@ -282,6 +295,12 @@ class _Search:
             if name in world.crashed:
                 yield Restart(name), left
                 continue
+            if state.disk is not None:
+                yield WriteDisk(name), left
+            if isinstance(state.role, Follower) and state.role.in_touch:
+                yield Silence(name), left
+            if state.is_leader and "quorum" in world.behaviour.timers(state):
+                yield CheckQuorum(name), left
             if crowded:
                 self.hit.add("messages")
             elif not state.is_leader and "election" in world.behaviour.timers(state):

@@ -45,7 +45,7 @@ class Clients(Reconfiguration):
         self.replicate()
 
     def apply_command(self, command: Command) -> Any:
-        """Apply a command once: one that was applied before gets the reply that it got then (6.3)."""
+        """Apply a command once: sent again, it gets the stored reply. A client has one under way at a time (6.3)."""
         clock = max(self.machine.clock_us, command.time_us)
         sessions = self.machine.sessions
         for client, session in sessions.items():
@@ -56,8 +56,9 @@ class Clients(Reconfiguration):
             data, reply = self.apply(self.machine.data, command.op)
             self.machine = replace(self.machine, data=data)
             return reply
-        if command.seq == 0:
-            self.machine = self.remember(self.machine, command, None)
+        if command.seq == 0:  # opens the session; opened again, it stays as it is
+            if command.client not in sessions:
+                self.machine = self.remember(self.machine, command, None)
             return None
         known = sessions.get(command.client)
         if known is None:
@@ -100,7 +101,7 @@ class Clients(Reconfiguration):
             self.answer(ReadDone(read.id, self.last_applied, self.machine.data))
         elif not isinstance(self.role, Leader):
             self.answer(Rejected(self.leader_id, f"{self.id} does not lead"))
-        elif read.how == "lease" and self.has_committed_in_its_term() and self.has_lease():
+        elif read.how == "lease" and self.may_use_lease():
             self.answer(ReadDone(read.id, self.last_applied, self.machine.data))
         else:
             pending = PendingRead(read.id, self.role.round + 1)
@@ -138,9 +139,13 @@ class Clients(Reconfiguration):
             return 0
         return self.role.round if server == self.id else self.role.progress[server].acked_round
 
+    def may_use_lease(self) -> bool:
+        """A lease holds only where voters hold on to their leader, and once it has committed in its term (6.4.1)."""
+        return self.is_sticky() and self.has_committed_in_its_term() and self.has_lease()
+
     def has_lease(self) -> bool:
         """A quorum has heard from this leader so lately that it cannot have elected another one (6.4.1)."""
-        if not isinstance(self.role, Leader) or self.role.transferee is not None:
+        if not isinstance(self.role, Leader) or self.role.asked_over:
             return False
         progress = self.role.progress
         since = self.quorum_min(lambda s: self.now if s == self.id else progress[s].acked_at)

@@ -237,6 +237,8 @@ class Core:
     def _outcome(self, before: State) -> Outcome:
         if type(self).__module__ != "raft_lab.raft.server":
             self._check_values()
+        if self.id != before.id:
+            raise HandlerError(f"{type(self).__name__} set self.id on {before.id}; a server keeps its name")
         names = (*self.durable, *self.volatile)
         extra = FrozenMap({name: freeze(self.__dict__[name]) for name in names}) if names else before.extra
         sent, waiting, disk = tuple(self._outbox), self._waiting, None

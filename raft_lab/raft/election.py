@@ -29,7 +29,8 @@ class Election(Core):
             self.current_term = m.term
             self.voted_for = None
             if self.steps_down():
-                self.role = Follower()
+                # A sticky follower goes on holding to the leader that it has just heard (4.2.3, 6.4.1).
+                self.role = Follower(in_touch=isinstance(self.role, Follower) and self.role.in_touch)
 
     def only_asks_ahead(self, m: Message) -> bool:
         """A pre-vote, and the answer that grants it, speak of a term that nobody has begun (dissertation 9.6)."""
@@ -168,6 +169,11 @@ class Election(Core):
         """A vote request that a leader has not asked for is not even heard, term and all (dissertation 4.2.3)."""
         return isinstance(m, RequestVote) and not m.disrupt and self.follows_a_live_leader()
 
+    def on_restart(self) -> None:
+        """It may have acknowledged a leader right before it crashed: it waits before it votes again (6.4.1)."""
+        if self.is_sticky():
+            self.role = Follower(in_touch=True)
+
     def on_silence(self) -> None:
         """The shortest election timeout has passed without a word from a leader."""
         if isinstance(self.role, Follower):
@@ -206,6 +212,7 @@ class Election(Core):
             to = self.role.transferee
             known = self.role.progress.get(to)
             if known is not None and known.match_index == self.log.last_index:
+                self.role = replace(self.role, asked_over=True)
                 self.send(TimeoutNow(self.id, to, self.current_term))
 
     def on_timeout_now(self, m: TimeoutNow) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from raft_lab.raft.log import Entry
 from raft_lab.raft.membership import Configuration
 from raft_lab.raft.messages import TimeoutNow
@@ -70,9 +72,7 @@ class Reconfiguration(Replication):
         if isinstance(self.role, Leader):
             known, new = self.role.progress, Progress(self.log.last_index, round_end=self.log.last_index)
             progress = FrozenMap({peer: known.get(peer, new) for peer in self.peers})
-            self.role = type(self.role)(
-                progress, self.role.round, self.role.reads, self.role.in_touch, self.role.transferee
-            )
+            self.role = replace(self.role, progress=progress)
 
     def after_commit(self) -> None:
         """C_old,new is committed: append C_new. C_new is committed without this leader: hand over and go (4.2.2)."""

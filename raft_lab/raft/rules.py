@@ -26,7 +26,7 @@ class Rule:
     Attributes:
         name: what people call it.
         section: where it is stated.
-        protects: the invariant that may break without it.
+        protects: the invariant that may break without it; '' for rules that keep the cluster available.
         statement: the rule in one sentence.
         methods: what replaces the rule: the method that is it, overridden.
         optional: whether Raft is complete without it (then it is off unless asked for).
@@ -198,15 +198,16 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "pre-vote",
         "dissertation 9.6",
-        "Leader Undisturbed",
-        "A server asks whether it could win before it starts a term.",
+        "",
+        "A server asks whether it could win before it starts a term; with leader stickiness, nobody says yes while it "
+        "has a leader.",
         {"asks_before_campaigning": _always},
         optional=True,
     ),
     Rule(
         "leader stickiness",
         "§6, dissertation 4.2.3",
-        "Leader Undisturbed",
+        "",
         "Who has heard from a leader within the shortest election timeout ignores requests for votes.",
         {"is_sticky": _always},
         optional=True,
@@ -214,7 +215,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "check-quorum",
         "dissertation 6.2",
-        "Leader In Touch",
+        "",
         "A leader that has not heard from a quorum for an election timeout steps down.",
         {"checks_quorum": _always},
         optional=True,

@@ -90,6 +90,7 @@ class Leader:
         reads: those that wait.
         in_touch: who has answered since the leader last checked for a quorum (dissertation 6.2).
         transferee: whom it is handing over to, if it is (dissertation 3.10).
+        asked_over: whether it has told anybody in this term to start an election: its lease is over then.
     """
 
     progress: FrozenMap[str, Progress] = field(default_factory=FrozenMap)
@@ -97,6 +98,7 @@ class Leader:
     reads: tuple[PendingRead, ...] = ()
     in_touch: frozenset[str] = frozenset()
     transferee: str | None = None
+    asked_over: bool = False
 
     def __post_init__(self) -> None:
         if type(self.progress) is not FrozenMap:

@@ -191,8 +191,15 @@ class Propose(OnServer):
     def refused_by(self, state: State) -> str | None:
         if not isinstance(self.op, str):
             return f"a command is a string such as 'set x 1', not {self.op!r}"
-        if not isinstance(self.client, str) or type(self.seq) is not int or self.seq < 0:
+        if (
+            not isinstance(self.client, str)
+            or type(self.seq) is not int
+            or self.seq < 0
+            or (self.seq and not self.client)
+        ):
             return "a session has a name, and its commands are numbered from 1: client='alice', seq=1"
+        if not _can_be_written(self.op + self.client):
+            return f"a command is text that can be written as UTF-8, not {self.op!r}"
         return None
 
     def perform(self, world: World, now: int = 0) -> Transition:
@@ -238,6 +245,11 @@ class Read(OnServer):
     def __str__(self) -> str:
         return f"cluster.read({self.server!r}, how={self.how!r}, name={self.id!r})"
 
+    def refusal(self, world: World) -> str | None:
+        if isinstance(self.id, str) and self.id in world.ghosts.reads:
+            return f"there was a read {self.id!r} before; give this one another name"
+        return OnServer.refusal(self, world)
+
     def refused_by(self, state: State) -> str | None:
         if not isinstance(self.id, str) or not self.id:
             return f"a read has a name such as 'r1', not {self.id!r}"
@@ -264,9 +276,9 @@ class Reconfigure(OnServer):
     verb: ClassVar[str] = "reconfigure"
 
     def __str__(self) -> str:
-        learners = f", learners={_Braces(sorted(self.learners))}" if self.learners else ""
+        voters, learners = _Braces(sorted(self.voters)), _Braces(sorted(self.learners))
         single = ", single=True" if self.single else ""
-        return f"cluster.reconfigure({_Braces(sorted(self.voters))}{learners}{single}, server={self.server!r})"
+        return f"cluster.reconfigure({voters}, learners={learners}{single}, server={self.server!r})"
 
     def refusal(self, world: World) -> str | None:
         for name in sorted(self.voters | self.learners):
@@ -448,11 +460,15 @@ class Partition(Action):
         return Transition(replace(world, cuts=cuts))
 
 
+def _can_be_written(text: str) -> bool:
+    return not any(0xD800 <= ord(character) <= 0xDFFF for character in text)
+
+
 class _Braces(list[str]):
     """A set that prints in a fixed order."""
 
     def __repr__(self) -> str:
-        return "{" + ", ".join(map(repr, self)) + "}"
+        return "{" + ", ".join(map(repr, self)) + "}" if self else "set()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -476,7 +492,12 @@ class Swap(Action):
     verb: ClassVar[str] = "swap"
 
     def __str__(self) -> str:
-        return f"cluster.swap({behaviour_name(self.behaviour)})"
+        name = behaviour_name(self.behaviour)
+        off, on = getattr(self.behaviour, "rules_off", ()), getattr(self.behaviour, "rules_on", ())
+        for call, rules in (("without", off), ("with_rules", on)):
+            if rules and getattr(self.behaviour, "switched_from", None):
+                name = f"{call}({', '.join([name, *map(repr, rules)])})"
+        return f"cluster.swap({name})"
 
     def refusal(self, world: World) -> str | None:
         if isinstance(self.behaviour, type) and issubclass(self.behaviour, Server):

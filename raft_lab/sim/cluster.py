@@ -230,6 +230,8 @@ class Cluster:
         """
         if not isinstance(action, Action):
             raise ActionRefused(f"{action!r} is not an action; cluster.enabled() lists those that are possible now")
+        if isinstance(action, actions.Wait):
+            return self.wait(action.us / 1000)
         return self._do(action, timed=False)
 
     def timeout(self, server: str) -> Step:
@@ -290,18 +292,27 @@ class Cluster:
             remove: members to remove.
             learners: who shall receive entries without a vote; or else who does now. Servers that do not exist yet
                 are started.
-            single: change one voter without joint consensus (dissertation 4.3).
+            single: change one voter without joint consensus (dissertation 4.1).
             server: whom to ask instead of the leader.
         """
         with self.lock:
             target = server or self._the_leader()
             now = self[target].configuration
             gone = _set(remove)
-            wanted = (now.voters if voters is None else _set(voters)) | _set(add)
-            listening = now.learners if learners is None else _set(learners)
-            for name in sorted((wanted | listening) - frozenset(self.servers)):
+            wanted = ((now.voters if voters is None else _set(voters)) | _set(add)) - gone
+            listening = (now.learners if learners is None else _set(learners)) - wanted - gone
+            if unknown := sorted((wanted | gone) - frozenset(self.servers)):
+                raise UnknownName(
+                    f"there is no server {unknown[0]!r}; a new one begins as a learner: "
+                    f"cluster.reconfigure(learners={{{unknown[0]!r}}})"
+                )
+            if (wanted, listening) == (now.voters, now.learners) and not now.is_joint:
+                raise ActionRefused(f"nothing would change: the configuration is {now}")
+            if refusal := actions.Heartbeat(target).refusal(self.world):
+                raise ActionRefused(f"only a running leader changes the configuration: {refusal}")
+            for name in sorted(listening - frozenset(self.servers)):
                 self.perform(actions.Boot(name))
-            action = actions.Reconfigure(target, wanted - gone, listening - wanted - gone, single)
+            action = actions.Reconfigure(target, wanted, listening, single)
             return Proposal(self, self.perform(action), target, "new configuration")
 
     def transfer_leadership(self, to: str, server: str | None = None) -> Proposal:
@@ -437,7 +448,7 @@ class Cluster:
         with self._as_one_change():
             end = self.schedule.now_us + round(ms * 1000)
             while (due := self.schedule.next(self.world)) is not None and due[0] <= end:
-                self.step()
+                self._do(due[1], timed=True, now_us=max(due[0], self.schedule.now_us))
             return self.wait((end - self.schedule.now_us) / 1000) if self.schedule.now_us < end else self.now
 
     def wait(self, ms: float) -> Step:
@@ -739,6 +750,15 @@ def _first_world(names: tuple[str, ...], server: type[Server], logs: Mapping[str
         terms = [entry.term for _, entry in log]
         if terms != sorted(terms):
             raise ValueError(f"terms never fall along a log, but those of {name} are {terms}")
+    for one in names:
+        for other in names:
+            reach = min(filled[one].last_index, filled[other].last_index)
+            same = [n for n in range(1, reach + 1) if filled[one].term(n) == filled[other].term(n)]
+            if same and not filled[one].same_prefix(filled[other], same[-1]):
+                raise ValueError(
+                    f"no run leads to these logs: {one} and {other} have an entry {same[-1]} of the same term, "
+                    "so all before it must be the same, too"
+                )
     term = max(log.last_term for log in filled.values())
     states = {name: server.initial(name, filled[name], term) for name in names}
     return World(FrozenMap(states), Ghosts(empty), behaviour=server)
@@ -770,10 +790,7 @@ def _origin(
         if switches:
             arguments.append(f"{name}={list(switches)!r}")
     if logs:
-        pairs = {
-            name: [(e.term, str(e.value)) if isinstance(e, Entry) else tuple(e) for e in log]
-            for name, log in logs.items()
-        }
+        pairs = {name: [e if isinstance(e, Entry) else tuple(e) for e in log] for name, log in logs.items()}
         arguments.append(f"logs={pairs!r}")
     return f"cluster = Cluster({', '.join(arguments)})"
 

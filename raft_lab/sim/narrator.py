@@ -136,6 +136,12 @@ def narrate(before: World, action: Action, done: Transition) -> Sentence:
         case Propose():
             return _proposed(before, action, done)
         case Crash(name):
+            if before.servers[name].disk is not None:
+                return Sentence(
+                    f"{name} crashes in the middle of writing: what was not on its disk yet is lost.",
+                    "Term, vote and log must be on disk before a server answers.",
+                    "Figure 2",
+                )
             return Sentence(
                 f"{name} crashes. Its term, its vote and its log are on disk; all else is forgotten.",
                 "Current term, vote and log are persistent: written to disk before a server answers.",
@@ -318,11 +324,18 @@ def _timed_out(before: State, after: State) -> Sentence:
 def _proposed(before: World, action: Propose, done: Transition) -> Sentence:
     name, op = action.server, action.op
     if isinstance(done.reply, Accepted):
+        alone = done.world.servers[name].commit_index >= done.reply.index
         return Sentence(
             f'A client asks {name} for "{op}": it becomes entry {done.reply.index} of term {done.reply.term} '
-            "in the leader's log, not committed yet.",
+            f"in the leader's log, {'and is committed at once' if alone else 'not committed yet'}.",
             "The leader appends the command to its log and sends it to the others.",
             "§5.3",
+        )
+    if before.servers[name].is_leader and isinstance(done.reply, Rejected):
+        return Sentence(
+            f'A client asks {name} for "{op}", but {name} is handing over to {done.reply.leader_id}. Nothing was appended.',
+            "A leader that hands over takes no more commands.",
+            "dissertation 3.10",
         )
     leader = before.servers[name].leader_id
     hint = f"it points to {leader}" if leader else "it knows of no leader"
@@ -335,8 +348,14 @@ def _proposed(before: World, action: Propose, done: Transition) -> Sentence:
 
 def _checked_quorum(old: State, new: State) -> Sentence:
     rule = "A leader that has not heard from a quorum for an election timeout steps down."
+    if isinstance(old.role, Leader) and old.role.transferee is not None:
+        return Sentence(
+            f"{new.id} has waited long enough for {old.role.transferee} to take over and serves clients again.",
+            "A transfer that takes longer than an election timeout is given up.",
+            "dissertation 3.10",
+        )
     if new.is_leader:
-        return Sentence(f"{new.id} looks back: it is in touch with a quorum and goes on.", rule, "dissertation 6.2")
+        return Sentence(f"{new.id} has led for another election timeout and goes on.", rule, "dissertation 6.2")
     return Sentence(
         f"{new.id} has not heard from a quorum for an election timeout: it no longer leads term {old.current_term}.",
         rule,
@@ -468,8 +487,9 @@ def _told_to_take_over(m: TimeoutNow, old: State, new: State) -> Sentence:
 def _delivered(before: World, message: Message, done: Transition) -> Sentence:
     old, new = before.servers[message.dst], done.world.servers[message.dst]
     if old is new and not done.sent and isinstance(message, RequestVote):
+        why = "leads" if old.is_leader else "has heard from a leader just now"
         return Sentence(
-            f"{message.dst} has heard from a leader just now and does not even listen to {message.src}.",
+            f"{message.dst} {why} and does not even listen to {message.src}.",
             "Within the shortest election timeout of hearing from a leader, requests for votes are ignored.",
             "§6",
         )
@@ -494,8 +514,13 @@ def _delivered(before: World, message: Message, done: Transition) -> Sentence:
             return _told_to_take_over(message, old, new)
 
 
+def _said(old: State, new: State, done: Transition) -> tuple[Message, ...]:
+    """What a server has answered, also if the answer waits for its disk."""
+    return (*done.sent, *new.waiting[len(old.waiting) :])
+
+
 def _vote_requested(m: RequestVote, old: State, new: State, done: Transition) -> Sentence:
-    granted = any(isinstance(sent, RequestVoteReply) and sent.vote_granted for sent in done.sent)
+    granted = any(isinstance(said, RequestVoteReply) and said.vote_granted for said in _said(old, new, done))
     seen = _newer_term(old, new)
     if granted:
         again = " again" if old.voted_for == m.src and old.current_term == m.term else ""
@@ -548,11 +573,13 @@ def _vote_answered(m: RequestVoteReply, old: State, new: State) -> Sentence:
             "§5.2",
         )
     if isinstance(new.role, Candidate):
-        have = len(new.role.votes)
-        need = len(new.configuration.voters) // 2 + 1
-        return Sentence(
-            f"{said}: {have} of the {need} votes it needs.", "Votes from a majority of the servers win.", "§5.2"
-        )
+        counts = [
+            f"{len(new.role.votes & half)} of the {len(half) // 2 + 1} votes it needs"
+            for half in (new.configuration.voters, new.configuration.old)
+            if half
+        ]
+        joint = " in the new configuration, and in the old one " if len(counts) > 1 else ""
+        return Sentence(f"{said}: {joint.join(counts)}.", "Votes from a majority of the servers win.", "§5.2")
     return Sentence(f"{said}, but {m.dst} is no longer a candidate.", "Only candidates count votes.", "§5.2")
 
 
@@ -564,7 +591,7 @@ def _entries_arrived(m: AppendEntries, old: State, new: State, done: Transition)
             "A request with an old term is refused; the answer carries the newer term.",
             "§5.1",
         )
-    if any(isinstance(sent, AppendEntriesReply) and not sent.success for sent in done.sent):
+    if any(isinstance(said, AppendEntriesReply) and not said.success for said in _said(old, new, done)):
         has = (
             f"its log ends at {old.log.last_index}"
             if m.prev_log_index > old.log.last_index

@@ -377,7 +377,7 @@ def two_datacentres(server: type[Server] = Server) -> Cluster:
 
 
 def joint_consensus_split(server: type[Server] = Server) -> Cluster:
-    """C_old,new is on half of the servers when the network falls apart, and both sides try to elect a leader."""
+    """C_old,new is on S1, S4 and S5 only when the network falls apart, and both sides try to elect a leader."""
     cluster = Cluster(3, seed=1, server=server)
     stage = Stage(cluster).elect("S1", "S2", "S3")
     cluster.deliver_all()

@@ -180,11 +180,12 @@ class Schedule:
         return (due[0], due[3]) if due else None
 
     def _due(self, world: World) -> Iterator[tuple[int, int, int, Action]]:
+        trouble = world.cuts or world.crashed or len({f.message.dst for f in self.flights} - world.servers.keys())
         for flight in self.flights:
             if flight.held:
                 continue
             action: Action = Deliver(flight.message)
-            if flight.lost or world.blocked(flight.message):
+            if flight.lost or (trouble and world.blocked(flight.message)):
                 action = Drop(flight.message)
             elif flight.twin:
                 action = Duplicate(flight.message)

@@ -177,14 +177,14 @@ _ON_LINK = {a.verb: a for a in (actions.Cut, actions.Mend)}
 def _action(step: Step, verb: str, args: list[Any]) -> actions.Action:
     """The action that a click asks for; what comes from a browser is not trusted to be in order."""
     match verb, args:
-        case (("deliver" | "drop" | "duplicate" | "hold" | "release"), [str(key)]):
+        case _, [str(key)] if verb in _ON_MESSAGE:
             for flight in step.schedule.flights:
                 if f"m{flight.serial}" == key:
                     return _ON_MESSAGE[verb](flight.message)
             raise UnknownName("this message is not in flight any more")
-        case (("timeout" | "heartbeat" | "crash" | "restart"), [str(server)]):
+        case _, [str(server)] if verb in _ON_SERVER:
             return _ON_SERVER[verb](server)
-        case (("cut" | "mend"), [str(src), str(dst)]):
+        case _, [str(src), str(dst)] if verb in _ON_LINK:
             return _ON_LINK[verb](src, dst)
         case "propose", [str(server), str(op)]:
             return actions.Propose(server, op)

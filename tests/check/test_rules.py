@@ -32,7 +32,7 @@ NEEDED = {
 """Each rule of Raft, and the run that goes wrong without it."""
 
 PLAYED_WITH = tuple(rule.name for rule in RULES if rule.optional and rule.name != "slow disk")
-"""With a slow disk most scenarios cannot go on: nobody in them lets the disks write."""
+"""With a slow disk some scenarios cannot go on: in them nobody lets the disks write after each delivery."""
 SCENARIOS = {
     name: make
     for name, make in inspect.getmembers(scenarios, inspect.isfunction)

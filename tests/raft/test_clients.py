@@ -22,6 +22,7 @@ from raft_lab import (
     Server,
     Session,
     State,
+    with_rules,
 )
 from raft_lab.raft.state import (
     NEVER,
@@ -39,10 +40,12 @@ from raft_lab.raft.state import (
 from raft_lab.raft.values import FrozenMap
 
 ALONE = Configuration({"S1"})
+STICKY = with_rules(Server, "leader stickiness")
+"""Leases are for servers that hold on to a leader; nothing else in this file depends on it."""
 
 
 def read(state: State, how: str = "read-index", id: str = "r1", now: int = 0) -> Outcome:
-    return Server.step(state, ReadRequest(id, how), now)
+    return STICKY.step(state, ReadRequest(id, how), now)
 
 
 def ack(state: State, peer: str, round: int, match: int = 2, sent_at: int = 0, now: int = 0) -> Outcome:
@@ -225,6 +228,13 @@ def test_a_lease_is_worth_nothing_while_a_transfer_is_on():
     state = Server.step(steady(acked_at=0), TransferLeadership("S2")).state
     assert not read(state, "lease", now=1).answers
     assert read(steady(acked_at=0), "lease", now=1).answers
+
+
+def test_nor_where_voters_do_not_hold_on_to_a_leader():
+    """Without stickiness another one may be elected at any time, whoever has heard from whom."""
+    outcome = Server.step(steady(acked_at=0), ReadRequest("r1", "lease"), 1)
+    assert outcome.answers == ()
+    assert outcome.messages, "it asks a quorum instead"
 
 
 def test_nor_before_the_leaders_own_commit():

@@ -318,7 +318,6 @@ def test_a_subclass_that_changes_nothing_is_raft(seed):
         assert [s.log for s in one.world.servers.values()] == [s.log for s in other.world.servers.values()]
 
 
-@pytest.mark.xfail(strict=True, reason="the checker's reference machine calls `apply` on another class")
 def test_a_state_machine_may_build_on_the_one_there_is():
     class Shouting(Server):
         def apply(self, data, op):
