@@ -333,7 +333,7 @@ def _proposed(before: World, action: Propose, done: Transition) -> Sentence:
         )
     if before.servers[name].is_leader and isinstance(done.reply, Rejected):
         return Sentence(
-            f'A client asks {name} for "{op}", but {name} is handing over to {done.reply.leader_id}. Nothing was appended.',
+            f'A client asks {name} for "{op}", but it hands over to {done.reply.leader_id} now. Nothing was appended.',
             "A leader that hands over takes no more commands.",
             "dissertation 3.10",
         )

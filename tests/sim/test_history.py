@@ -165,7 +165,7 @@ def test_the_code_of_a_staged_run_with_an_own_engine_takes_it_again():
             super().on_election_timeout()
             self.elections += 1
 
-    logs = {"S2": [(1, "set x 1"), (2, "no-op")], "S3": [(1, "set x 2")]}
+    logs = {"S2": [(1, "set x 1"), (2, "no-op")], "S3": [(2, "set x 2")]}
     cluster = Cluster(["S1", "S2", "S3"], seed=3, server=Mine, logs=logs)
     cluster.run_until(leader=True)
     cluster.propose("set y 'quoted' \"twice\" \\ and é")
