@@ -34,8 +34,9 @@ from raft_lab.raft.messages import (
 from raft_lab.raft.rules import RULES, with_rules, without
 from raft_lab.raft.server import Server
 from raft_lab.raft.state import Candidate, Follower, Leader, Progress, State
-from raft_lab.sim.cluster import Cluster, Proposal
+from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.errors import ActionRefused, TraceError, UnknownName
+from raft_lab.sim.handles import Proposal, ReadHandle
 from raft_lab.sim.schedule import Timing
 
 __version__ = "0.1.0"
@@ -67,6 +68,7 @@ __all__ = [
     "Progress",
     "Proposal",
     "RaftLabError",
+    "ReadHandle",
     "Report",
     "RequestVote",
     "RequestVoteReply",

@@ -8,100 +8,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any, ClassVar
 
-from raft_lab.raft.log import Command, Entry, Log, Noop, Snapshot
-from raft_lab.raft.membership import Configuration
+from raft_lab.raft.log import Command
 from raft_lab.raft.messages import MESSAGE_TYPES, Message
-from raft_lab.raft.rules import base, modified, switched
+from raft_lab.raft.rules import modified, switched
 from raft_lab.raft.server import Server
-from raft_lab.raft.state import Accepted, Leader, ReadDone, Rejected, State
-from raft_lab.raft.values import FrozenMap
+from raft_lab.raft.state import State
 from raft_lab.sim import actions, trace
 from raft_lab.sim.actions import Action
+from raft_lab.sim.arguments import (
+    EntryLike,
+    first_world,
+    origin_code,
+    rule_names,
+    server_names,
+    server_set,
+    step_count,
+)
 from raft_lab.sim.errors import ActionRefused, UnknownName
+from raft_lab.sim.handles import Proposal, ReadHandle
 from raft_lab.sim.schedule import Schedule, Timing
 from raft_lab.sim.tape import Step, Tape, Violation
-from raft_lab.sim.world import Ghosts, World
-
-EntryLike = Entry | tuple[int, str]
-
-
-class Proposal:
-    """What a client knows of an operation that it asked for.
-
-    `status` is one of: `rejected` (the server does not lead, nothing was appended), `pending` (in the leader's
-    log), `committed`, `lost` (another entry was committed in its place), `unknown` (the client has lost
-    contact: the leader is down or leads no longer, and the entry may still be committed or lost).
-    """
-
-    def __init__(self, cluster: Cluster, step: Step, server: str, op: str) -> None:
-        self._cluster = cluster
-        self._step = step
-        self.server = server
-        self.op = op
-
-    @property
-    def reply(self) -> Accepted | Rejected | None:
-        """What the server answered at once."""
-        return self._step.transition.reply
-
-    @property
-    def status(self) -> str:
-        """How it stands in the situation that the cluster is in now."""
-        reply = self.reply
-        if not isinstance(reply, Accepted):
-            return "rejected"
-        if self._step not in self._cluster.now.path():
-            return "unknown"
-        world = self._cluster.world
-        if reply.index <= world.ghosts.committed.last_index:
-            return "committed" if world.ghosts.committed.term(reply.index) == reply.term else "lost"
-        state = world.servers[self.server]
-        leads = state.is_leader and state.current_term == reply.term and self.server not in world.crashed
-        return "pending" if leads else "unknown"
-
-    def __repr__(self) -> str:
-        where = f", entry {self.reply.index} of term {self.reply.term}" if isinstance(self.reply, Accepted) else ""
-        return f"<{self.op!r} at {self.server}: {self.status}{where}>"
-
-
-class ReadHandle:
-    """What a client knows of a read: `status` is pending, done, rejected or unknown; `data` is what it got."""
-
-    def __init__(self, cluster: Cluster, step: Step, server: str, id: str) -> None:
-        self._cluster = cluster
-        self._step = step
-        self.server = server
-        self.id = id
-
-    def _done(self) -> ReadDone | None:
-        path = self._cluster.now.path()
-        if self._step not in path:
-            return None
-        for step in path[path.index(self._step) :]:
-            for answer in step.transition.answers:
-                if isinstance(answer, ReadDone) and answer.id == self.id:
-                    return answer
-        return None
-
-    @property
-    def status(self) -> str:
-        """How it stands in the situation that the cluster is in now."""
-        if isinstance(self._step.transition.reply, Rejected):
-            return "rejected"
-        if self._done() is not None:
-            return "done"
-        state = self._cluster.world.servers[self.server]
-        waits = isinstance(state.role, Leader) and any(read.id == self.id for read in state.role.reads)
-        return "pending" if waits else "unknown"
-
-    @property
-    def data(self) -> Any:
-        """The state machine's data that the read returned, or None."""
-        done = self._done()
-        return None if done is None else done.data
-
-    def __repr__(self) -> str:
-        return f"<read at {self.server}: {self.status}{f', {dict(self.data)}' if self.data is not None else ''}>"
+from raft_lab.sim.world import World
 
 
 class Cluster:
@@ -135,17 +62,17 @@ class Cluster:
         without: Iterable[str] = (),
         logs: Mapping[str, Sequence[EntryLike]] | None = None,
     ) -> None:
-        names = _names(servers)
+        names = server_names(servers)
         if not isinstance(seed, int):
             raise ValueError(f"the seed must be a whole number, not {seed!r}")
         if not isinstance(timing, Timing | None):
             raise ValueError(f"timing must be a Timing such as Timing(loss=0.1), not {timing!r}")
         if not (isinstance(server, type) and issubclass(server, Server)):
             raise ValueError(f"server must be a subclass of Server, not {server!r}")
-        server = switched(server, on=_listed(rules), off=_listed(without))
-        world = _first_world(names, server, logs or {})
+        server = switched(server, on=rule_names(rules), off=rule_names(without))
+        world = first_world(names, server, logs or {})
         self._begin(world, seed, timing or Timing())
-        self._origin = _origin(servers, names, seed, timing, server, logs)
+        self._origin = origin_code(servers, names, seed, timing, server, logs)
 
     @classmethod
     def at(cls, world: World, *, seed: int = 0, timing: Timing | None = None, origin: str = "") -> Cluster:
@@ -298,9 +225,9 @@ class Cluster:
         with self.lock:
             target = server or self._the_leader()
             now = self[target].configuration
-            gone = _set(remove)
-            wanted = ((now.voters if voters is None else _set(voters)) | _set(add)) - gone
-            listening = (now.learners if learners is None else _set(learners)) - wanted - gone
+            gone = server_set(remove)
+            wanted = ((now.voters if voters is None else server_set(voters)) | server_set(add)) - gone
+            listening = (now.learners if learners is None else server_set(learners)) - wanted - gone
             if unknown := sorted((wanted | gone) - frozenset(self.servers)):
                 raise UnknownName(
                     f"there is no server {unknown[0]!r}; a new one begins as a learner: "
@@ -431,7 +358,7 @@ class Cluster:
             ActionRefused: nothing is due, ever.
         """
         with self._as_one_change():
-            for _ in range(_count(count)):
+            for _ in range(step_count(count)):
                 due = self.schedule.next(self.world)
                 if due is None:
                     raise ActionRefused(
@@ -512,7 +439,7 @@ class Cluster:
         """Go back; nothing is deleted. At the beginning it stays there."""
         with self.lock:
             step = self.now
-            for _ in range(_count(count)):
+            for _ in range(step_count(count)):
                 step = step.parent or step
             return self._enter(step)
 
@@ -520,7 +447,7 @@ class Cluster:
         """Go forward again, along the branch that was visited last."""
         with self.lock:
             step = self.now
-            for _ in range(_count(count)):
+            for _ in range(step_count(count)):
                 step = self.tape.onward(step) or step
             return self._enter(step)
 
@@ -700,99 +627,6 @@ def step_code(step: Step) -> str:
         if len(alike) == 1:
             return f"cluster.{action.verb}({m.src!r}, {m.dst!r}, {type(m).__name__!r})"
     return str(action)
-
-
-def _listed(names: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(names, str):
-        return (names,)
-    if not _are_names(names):
-        raise ValueError(f"rules are given by their names, such as ['pre-vote'], not {names!r}")
-    return tuple(names)
-
-
-def _set(names: Iterable[str]) -> frozenset[str]:
-    if isinstance(names, str):
-        return frozenset([names])
-    if not _are_names(names):
-        raise ActionRefused(f"servers are given by their names, such as {{'S1', 'S2'}}, not {names!r}")
-    return frozenset(names)
-
-
-def _are_names(names: Any) -> bool:
-    return isinstance(names, list | tuple | set | frozenset) and all(isinstance(name, str) for name in names)
-
-
-def _count(count: int) -> int:
-    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-        raise ActionRefused(f"the number of steps must be a whole number above 0, not {count!r}")
-    return count
-
-
-def _names(servers: int | Iterable[str]) -> tuple[str, ...]:
-    if isinstance(servers, int):
-        if isinstance(servers, bool) or not 1 <= servers <= 25:
-            raise ValueError(f"a cluster has 1 to 25 servers, not {servers}")
-        return tuple(f"S{number}" for number in range(1, servers + 1))
-    names = (servers,) if isinstance(servers, str) else tuple(servers) if isinstance(servers, Iterable) else ()
-    if not names or len(set(names)) != len(names) or not all(isinstance(name, str) and name for name in names):
-        raise ValueError("servers must be a number, or different non-empty names such as ['S1', 'S2', 'S3']")
-    return names
-
-
-def _first_world(names: tuple[str, ...], server: type[Server], logs: Mapping[str, Sequence[EntryLike]]) -> World:
-    if not (isinstance(logs, Mapping) and all(isinstance(log, Sequence) for log in logs.values())):
-        raise ValueError(f"logs must map servers to lists of (term, command) pairs, not {logs!r}")
-    if unknown := [name for name in logs if name not in names]:
-        raise UnknownName(f"there is no server {unknown[0]!r}; the servers are {', '.join(names)}")
-    empty = Log(Snapshot(Configuration(frozenset(names))))
-    filled = {name: empty.append(*map(_entry, logs.get(name, ()))) for name in names}
-    for name, log in filled.items():
-        terms = [entry.term for _, entry in log]
-        if terms != sorted(terms):
-            raise ValueError(f"terms never fall along a log, but those of {name} are {terms}")
-    for one in names:
-        for other in names:
-            reach = min(filled[one].last_index, filled[other].last_index)
-            same = [n for n in range(1, reach + 1) if filled[one].term(n) == filled[other].term(n)]
-            if same and not filled[one].same_prefix(filled[other], same[-1]):
-                raise ValueError(
-                    f"no run leads to these logs: {one} and {other} have an entry {same[-1]} of the same term, "
-                    "so all before it must be the same, too"
-                )
-    term = max(log.last_term for log in filled.values())
-    states = {name: server.initial(name, filled[name], term) for name in names}
-    return World(FrozenMap(states), Ghosts(empty), behaviour=server)
-
-
-def _entry(entry: EntryLike) -> Entry:
-    if isinstance(entry, Entry):
-        return entry
-    term, op = entry if isinstance(entry, tuple | list) and len(entry) == 2 else (0, "")
-    if not isinstance(term, int) or term < 1 or not isinstance(op, str):
-        raise ValueError(f"a log entry is a (term, command) pair such as (1, 'set x 1'), not {entry!r}")
-    return Entry(term, Noop() if op == "no-op" else Command(op))
-
-
-def _origin(
-    servers: int | Iterable[str],
-    names: tuple[str, ...],
-    seed: int,
-    timing: Timing | None,
-    server: type[Server],
-    logs: Mapping[str, Sequence[EntryLike]] | None,
-) -> str:
-    arguments = [str(servers) if isinstance(servers, int) else repr(list(names)), f"seed={seed}"]
-    if timing is not None:
-        arguments.append(f"timing={timing!r}")
-    if base(server) is not Server:
-        arguments.append(f"server={server.__name__}")
-    for name, switches in (("rules", server.rules_on), ("without", server.rules_off)):
-        if switches:
-            arguments.append(f"{name}={list(switches)!r}")
-    if logs:
-        pairs = {name: [e if isinstance(e, Entry) else tuple(e) for e in log] for name, log in logs.items()}
-        arguments.append(f"logs={pairs!r}")
-    return f"cluster = Cluster({', '.join(arguments)})"
 
 
 def _condition(
