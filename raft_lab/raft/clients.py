@@ -104,8 +104,9 @@ class Clients(Reconfiguration):
         elif read.how == "lease" and self.may_use_lease():
             self.answer(ReadDone(read.id, self.last_applied, self.machine.data))
         else:
-            pending = PendingRead(read.id, self.role.round + 1)
-            self.role = replace(self.role, reads=(*self.role.reads, pending))
+            next_round = self.role.round + 1  # what is sent from now on belongs to it
+            pending = PendingRead(read.id, next_round)
+            self.role = replace(self.role, round=next_round, reads=(*self.role.reads, pending))
             self.replicate()
             self.answer_reads()
 

@@ -30,9 +30,8 @@ class Replication(Election):
         self.replicate()
 
     def replicate(self) -> None:
-        """Begin a round: send every other member what it lacks, as far as the leader knows (5.3)."""
+        """Send every other member what it lacks, as far as the leader knows (5.3)."""
         if isinstance(self.role, Leader):
-            self.role = replace(self.role, round=self.role.round + 1)
             for peer in self.peers:
                 self.send_append_entries(peer)
             self.advance_commit_index()

@@ -86,7 +86,7 @@ class Leader:
 
     Attributes:
         progress: a record for every other member.
-        round: number of the latest round of heartbeats.
+        round: number of the latest round that a read asked for; every message carries it.
         reads: those that wait.
         in_touch: who has answered since the leader last checked for a quorum (dissertation 6.2).
         transferee: whom it is handing over to, if it is (dissertation 3.10).

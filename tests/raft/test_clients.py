@@ -141,10 +141,10 @@ def test_a_new_leader_first_commits_an_entry_of_its_own_term():
     state = time_out(server(1, 1, commit=1)).state
     state = receive(state, RequestVoteReply("S2", "S1", 2, True)).state
     outcome = read(state)
-    assert outcome.state.role.reads == (PendingRead("r1", round=2, index=0),)
-    confirmed = ack(outcome.state, "S2", round=2, match=2)
+    assert outcome.state.role.reads == (PendingRead("r1", round=1, index=0),)
+    confirmed = ack(outcome.state, "S2", round=1, match=2)
     assert confirmed.answers == (), "a quorum has confirmed it, but its own no-op is not committed"
-    done = ack(confirmed.state, "S2", round=2, match=3)
+    done = ack(confirmed.state, "S2", round=1, match=3)
     assert [(a.id, a.index) for a in done.answers if isinstance(a, ReadDone)] == [("r1", 3)]
     assert dict(done.answers[-1].data) == {"e1": "1", "e2": "1"}
 
