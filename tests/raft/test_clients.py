@@ -154,6 +154,8 @@ def test_a_read_waits_until_what_it_reads_is_applied():
     state = steady(configuration=Configuration({"S1", "S2", "S3"}))
     late = replace(state, last_applied=1, role=replace(state.role, reads=(PendingRead("r1", 4, index=2),)))
     assert ack(late, "S2", 4).answers == ()
+    later = replace(state, log=state.log.append(*entries(1, first=3)), commit_index=3, role=late.role)
+    assert ack(later, "S2", 4).answers, "what is committed since need not be applied"
     in_time = replace(late, last_applied=2)
     assert ack(in_time, "S2", 4).answers == (ReadDone("r1", 2, state.machine.data),)
 
@@ -270,6 +272,11 @@ ONCE = {
     "each its own": ((OPEN, add(1), add(2, "2")), "12", [None, "1", "12"]),
     "the same again": ((OPEN, add(1), add(1)), "1", [None, "1", "1"]),
     "the same again and again": ((OPEN, add(1), add(1), add(1), add(2)), "11", [None, "1", "1", "1", "11"]),
+    "an earlier one again, late: nothing happens, and its reply is gone": (
+        (OPEN, add(1), add(2, "2"), add(1)),
+        "12",
+        [None, "1", "12", "12"],
+    ),
     "another one with the same number": ((OPEN, add(1), add(1, "9")), "1", [None, "1", "1"]),
     "two clients": (
         (OPEN, Command("hello", "bob", 0), add(1), add(1, "2", "bob"), add(1), add(1, "2", "bob")),

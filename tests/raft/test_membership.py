@@ -116,13 +116,21 @@ def test_a_leader_keeps_a_record_for_each_other_member_and_for_no_one_else():
     assert set(state.role.progress) == {"S4", "S5"}
 
 
-def test_a_new_leader_that_finds_a_committed_joint_configuration_finishes_the_change():
-    state = server(1, term=2, vote="S1", configuration=THREE)
-    state = receive(state, AppendEntries("S2", "S1", 2, 1, 1, (Entry(2, JOINT),), 0)).state
+def elected_amid_a_change(commit: int) -> State:
+    """S1 leads term 3; the leader of term 2 left C_old,new behind, of which S1 knows up to where it is committed."""
+    state = receive(server(1, term=2), AppendEntries("S2", "S1", 2, 1, 1, (Entry(2, JOINT),), commit)).state
+    assert state.commit_index == commit
     state = time_out(state).state
     for voter in ("S2", "S4"):
         state = receive(state, RequestVoteReply(voter, "S1", 3, True)).state
     assert state.is_leader
+    return state
+
+
+@pytest.mark.parametrize("commit", [0, 2], ids=["not known to be committed", "committed"])
+def test_a_new_leader_finishes_the_change_of_the_one_before(commit):
+    state = elected_amid_a_change(commit)
+    assert state.configuration == JOINT
     state = stored(state, "S2", "S4", upto=3)
     assert state.commit_index == 3
     assert state.configuration == Configuration({"S1", "S4", "S5"})
@@ -174,8 +182,13 @@ REFUSED = {
     "not the leader": (lambda: server(1, role=Follower("S2")), {"voters": ("S1",)}, "only the leader"),
     "no voters": (steady, {"voters": ()}, "at least one voter"),
     "the change before is joint": (pending, {"voters": ("S1", "S2")}, "not committed yet"),
-    "the change before is committed, and still joint": (
+    "the joint one is committed, the new one is not": (
         lambda: stored(pending(), "S2", "S4", upto=3),
+        {"voters": ("S1", "S2")},
+        "not committed yet",
+    ),
+    "the joint one is committed, and the new leader has not come to append the new one": (
+        lambda: elected_amid_a_change(commit=2),
         {"voters": ("S1", "S2")},
         "not committed yet",
     ),
