@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from raft_lab.raft.log import Entry, Snapshot
+from raft_lab.raft.values import NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class AppendEntriesReply:
     conflict_index: int = 0
     conflict_term: int = 0
     round: int = 0
-    sent_at: int = 0
+    sent_at: int = NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ class InstallSnapshotReply:
     term: int
     match_index: int
     round: int = 0
-    sent_at: int = 0
+    sent_at: int = NEVER
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class Replication(Election):
     def on_append_entries(self, m: AppendEntries) -> None:
         """Follow the term's leader; accept its entries if the log matches right before them (section 5.3)."""
         if m.term < self.current_term:
-            self.acknowledge(m, False)
+            self.refuse_term(m)
             return
         self.follow(m.src)
         if not self.log_matches(m.prev_log_index, m.prev_log_term):
@@ -104,6 +104,10 @@ class Replication(Election):
     def known_match(self, m: AppendEntries) -> int:
         """Up to where this log is known to match the leader's: what may follow is not the leader's (5.3)."""
         return m.prev_log_index + len(m.entries)
+
+    def refuse_term(self, m: AppendEntries) -> None:
+        """Say which term it is. The round stays unnamed: it is of a reign that is over, if of the same server (6.4)."""
+        self.send(AppendEntriesReply(self.id, m.src, self.current_term, success=False))
 
     def refuse_entries(self, m: AppendEntries) -> None:
         """Say where the leader should try instead, so that it skips a whole term at once (end of 5.3)."""
@@ -242,15 +246,16 @@ class Replication(Election):
 
     def on_install_snapshot(self, m: InstallSnapshot) -> None:
         """Take the leader's snapshot, unless all of it is known already; keep what follows if it fits (Figure 13)."""
+        if m.term < self.current_term:
+            self.send(InstallSnapshotReply(self.id, m.src, self.current_term, match_index=0))
+            return
+        self.follow(m.src)
         index = m.snapshot.last_included_index
-        if m.term == self.current_term:
-            self.follow(m.src)
-            if index > self.commit_index:
-                self.log = self.log.compact(m.snapshot) if self.keeps_tail(m.snapshot) else Log(m.snapshot)
-                self.commit_index = self.last_applied = index
-                self.machine = m.snapshot.machine
-        match_index = index if m.term == self.current_term else 0
-        self.send(InstallSnapshotReply(self.id, m.src, self.current_term, match_index, m.round, m.sent_at))
+        if index > self.commit_index:
+            self.log = self.log.compact(m.snapshot) if self.keeps_tail(m.snapshot) else Log(m.snapshot)
+            self.commit_index = self.last_applied = index
+            self.machine = m.snapshot.machine
+        self.send(InstallSnapshotReply(self.id, m.src, self.current_term, index, m.round, m.sent_at))
 
     def keeps_tail(self, snapshot: Snapshot) -> bool:
         """What follows the snapshot stays only if the log agrees with it where it ends (Figure 13, step 6)."""

@@ -9,10 +9,7 @@ from raft_lab.raft.log import Command, Log
 from raft_lab.raft.machine import Machine
 from raft_lab.raft.membership import Configuration
 from raft_lab.raft.messages import Message
-from raft_lab.raft.values import FrozenMap
-
-NEVER = -(1 << 62)
-"""A local time before all others."""
+from raft_lab.raft.values import NEVER, FrozenMap
 
 
 @dataclass(frozen=True, slots=True)

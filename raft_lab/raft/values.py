@@ -11,6 +11,9 @@ K = TypeVar("K")
 V = TypeVar("V")
 T = TypeVar("T")
 
+NEVER = -(1 << 62)
+"""A local time before all others."""
+
 
 class FrozenMap(dict[K, V]):
     """A dict that cannot change: `with_item` and `without` make a new one.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from raft_lab import (
     Candidate,
@@ -93,7 +93,10 @@ def ask(state: State, op: str, engine: type[Server] = Server) -> Outcome:
 
 def sent(outcome: Outcome) -> tuple[Message, ...]:
     """The messages sent, without the number of their round and the time, which only reads look at."""
-    return tuple(replace(m, round=0, sent_at=0) if hasattr(m, "round") else m for m in outcome.messages)
+    unset = {"round", "sent_at"}
+    return tuple(
+        replace(m, **{part.name: part.default for part in fields(m) if part.name in unset}) for m in outcome.messages
+    )
 
 
 def answer(outcome: Outcome) -> Message:

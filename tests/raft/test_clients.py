@@ -14,6 +14,7 @@ from raft_lab import (
     Configuration,
     Entry,
     Follower,
+    InstallSnapshot,
     InstallSnapshotReply,
     Leader,
     Machine,
@@ -21,6 +22,7 @@ from raft_lab import (
     RequestVoteReply,
     Server,
     Session,
+    Snapshot,
     State,
     with_rules,
 )
@@ -168,6 +170,23 @@ def test_what_is_committed_after_the_read_came_may_be_seen_by_it():
     assert isinstance(applied, Applied)
     assert done == ReadDone("r1", 3, outcome.state.machine.data)
     assert done.data["x"] == "new"
+
+
+def test_a_refusal_of_a_message_of_an_earlier_reign_confirms_no_round_and_no_lease_of_this_one():
+    """A server leads again. What it sent in its first reign is refused in the term of its second (6.4, 6.4.1)."""
+    state = read(steady(configuration=Configuration({"S1", "S2", "S3"}))).state
+    state = replace(state, current_term=2, log=state.log.append(*entries(2, first=3)), commit_index=3, last_applied=3)
+    voter = server(1, 1, term=2, id="S2")
+    for old in (
+        AppendEntries("S1", "S2", 1, 0, 0, (), 0, round=9, sent_at=100),
+        InstallSnapshot("S1", "S2", 1, Snapshot(FIVE, 1, 1), round=9, sent_at=100),
+    ):
+        (refusal,) = receive(voter, old).messages
+        assert refusal.term == state.current_term
+        outcome = receive(state, refusal)
+        assert outcome.answers == (), "nobody has confirmed this reign"
+        known = outcome.state.role.progress["S2"]
+        assert (known.acked_round, known.acked_at) == (0, NEVER)
 
 
 def test_who_is_deposed_answers_no_read_any_more():

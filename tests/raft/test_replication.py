@@ -77,7 +77,7 @@ def test_entries_that_do_not_fit_are_refused_and_the_log_stays_as_it_is(case):
 def test_a_request_of_an_old_term_is_refused_with_the_newer_term_and_changes_nothing():
     before = server(1, 1, term=5, vote="S3")
     outcome = receive(before, append(1, 2, term=4, commit=2))
-    assert answer(outcome) == AppendEntriesReply("S1", "S2", 5, False, 0, 1)
+    assert answer(outcome) == AppendEntriesReply("S1", "S2", 5, False)
     assert outcome.state == before
     assert not outcome.timer_reset
 

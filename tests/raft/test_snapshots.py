@@ -137,7 +137,7 @@ def test_a_snapshot_of_an_old_term_is_refused_with_the_newer_term_and_changes_no
     outcome = receive(before, install(3, 1, term=4))
     assert outcome.state == before
     assert not outcome.timer_reset
-    assert outcome.messages == (InstallSnapshotReply("S1", "S2", 5, 0, round=9, sent_at=77),)
+    assert outcome.messages == (InstallSnapshotReply("S1", "S2", 5, 0),)
 
 
 def test_a_snapshot_of_a_higher_term_deposes():

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from raft.states import THREE, beat, entries, leader, log, receive, server, time_out
+from raft.states import THREE, beat, entries, leader, log, receive, sent, server, time_out
 from raft_lab import (
     AppendEntries,
     AppendEntriesReply,
@@ -147,7 +147,7 @@ SNAPSHOT = Snapshot(THREE, 3, 1, Machine(FrozenMap({"x": "1"})))
 def test_entries_before_the_snapshot_match_and_are_answered_with_success(prev, prev_term, new, last, match):
     state = Server.initial("S1", Log(SNAPSHOT), 2)
     outcome = receive(state, AppendEntries("S2", "S1", 2, prev, prev_term, entries(*new, first=prev + 1), 0))
-    assert outcome.messages == (AppendEntriesReply("S1", "S2", 2, True, match, prev),)
+    assert sent(outcome) == (AppendEntriesReply("S1", "S2", 2, True, match, prev),)
     assert outcome.state.log.last_index == last
     assert outcome.state.log.snapshot == SNAPSHOT
 
