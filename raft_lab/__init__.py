@@ -36,7 +36,7 @@ from raft_lab.raft.server import Server
 from raft_lab.raft.state import Candidate, Follower, Leader, Progress, State
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.errors import ActionRefused, TraceError, UnknownName
-from raft_lab.sim.handles import Proposal, ReadHandle
+from raft_lab.sim.handles import Proposal, ReadHandle, Transfer
 from raft_lab.sim.schedule import Timing
 
 __version__ = "0.1.0"
@@ -79,6 +79,7 @@ __all__ = [
     "TimeoutNow",
     "Timing",
     "TraceError",
+    "Transfer",
     "UnknownName",
     "explore",
     "with_rules",

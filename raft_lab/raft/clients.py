@@ -20,6 +20,8 @@ from raft_lab.raft.state import (
 
 EXPIRED = "session expired"
 """The reply to a command of a session that the machine does not know (any more)."""
+ANSWERED = "answered before"
+"""The reply to a command that came again although the client has had its answer, and has asked for more since."""
 
 
 class Clients(Reconfiguration):
@@ -64,7 +66,7 @@ class Clients(Reconfiguration):
         if known is None:
             return EXPIRED
         if self.was_applied(known, command):
-            return known.reply
+            return known.reply if command.seq == known.seq else ANSWERED
         data, reply = self.apply(self.machine.data, command.op)
         self.machine = self.remember(replace(self.machine, data=data), command, reply)
         return reply

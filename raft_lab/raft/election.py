@@ -195,7 +195,7 @@ class Election(Core):
     # Handing over (dissertation 3.10)
 
     def on_transfer_leadership(self, request: TransferLeadership) -> None:
-        """Leaders: bring the other's log up to date, then tell it to start an election at once."""
+        """Leaders: bring the other's log up to date, then tell it to start an election; it has one timeout for that."""
         to = request.to
         if not isinstance(self.role, Leader):
             self.answer(Rejected(self.leader_id, "only the leader can hand over"))
@@ -203,6 +203,7 @@ class Election(Core):
             self.answer(Rejected(self.id, f"{to} is not another voter"))
         else:
             self.role = replace(self.role, transferee=to)
+            self.reset_election_timer()
             self.answer(Accepted(self.log.last_index, self.current_term))
             self.hand_over_when_ready()
 

@@ -25,7 +25,7 @@ from raft_lab.sim.arguments import (
     step_count,
 )
 from raft_lab.sim.errors import ActionRefused, UnknownName
-from raft_lab.sim.handles import Proposal, ReadHandle
+from raft_lab.sim.handles import Proposal, ReadHandle, Transfer
 from raft_lab.sim.schedule import Schedule, Timing
 from raft_lab.sim.tape import Step, Tape, Violation
 from raft_lab.sim.world import World
@@ -242,11 +242,11 @@ class Cluster:
             action = actions.Reconfigure(target, wanted, listening, single)
             return Proposal(self, self.perform(action), target, "new configuration")
 
-    def transfer_leadership(self, to: str, server: str | None = None) -> Proposal:
+    def transfer_leadership(self, to: str, server: str | None = None) -> Transfer:
         """An administrator asks the leader to hand over to another server (dissertation 3.10)."""
         with self.lock:
             target = server or self._the_leader()
-            return Proposal(self, self.perform(actions.TransferLeadership(target, to)), target, f"hand over to {to}")
+            return Transfer(self, self.perform(actions.TransferLeadership(target, to)), target, to)
 
     def compact(self, server: str) -> Step:
         """The server puts a snapshot in place of what it has applied of its log."""

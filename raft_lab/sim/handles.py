@@ -50,6 +50,44 @@ class Proposal:
         return f"<{self.op!r} at {self.server}: {self.status}{where}>"
 
 
+class Transfer:
+    """What an administrator knows of a handing over.
+
+    `status` is one of: `rejected`, `pending`, `done` (the next leader is the one asked for), `given up` (the leader
+    leads on, without it), `overtaken` (a later term is led by somebody else), `unknown` (no later term is led yet).
+    """
+
+    def __init__(self, cluster: Cluster, step: Step, server: str, to: str) -> None:
+        self._cluster = cluster
+        self._step = step
+        self.server = server
+        self.to = to
+
+    @property
+    def reply(self) -> Accepted | Rejected | None:
+        """What the server answered at once."""
+        return self._step.transition.reply
+
+    @property
+    def status(self) -> str:
+        """How it stands in the situation that the cluster is in now."""
+        reply, world = self.reply, self._cluster.world
+        if not isinstance(reply, Accepted):
+            return "rejected"
+        if self._step not in self._cluster.now.path():
+            return "unknown"
+        later = [term for term in world.ghosts.leader_of if term > reply.term]
+        if later:
+            return "done" if world.ghosts.leader_of[min(later)] == self.to else "overtaken"
+        state = world.servers[self.server]
+        if not isinstance(state.role, Leader) or state.current_term != reply.term or self.server in world.crashed:
+            return "unknown"
+        return "pending" if state.role.transferee == self.to else "given up"
+
+    def __repr__(self) -> str:
+        return f"<hand over from {self.server} to {self.to}: {self.status}>"
+
+
 class ReadHandle:
     """What a client knows of a read: `status` is pending, done, rejected or unknown; `data` is what it got."""
 

@@ -261,7 +261,7 @@ class _Draft:
             wanted = () if name in after.crashed else after.behaviour.timers(state)
             for kind in _ON_TIMER:
                 key = (name, kind)
-                anew = key == fired or (name == reset and kind in ("election", "silence"))
+                anew = key == fired or (name == reset and kind in ("election", "silence", "quorum"))
                 if kind not in wanted:
                     self.timers.pop(key, None)
                 elif anew or key not in self.timers:

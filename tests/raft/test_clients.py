@@ -26,6 +26,7 @@ from raft_lab import (
     State,
     with_rules,
 )
+from raft_lab.raft.clients import ANSWERED
 from raft_lab.raft.state import (
     NEVER,
     Accepted,
@@ -294,7 +295,7 @@ ONCE = {
     "an earlier one again, late: nothing happens, and its reply is gone": (
         (OPEN, add(1), add(2, "2"), add(1)),
         "12",
-        [None, "1", "12", "12"],
+        [None, "1", "12", ANSWERED],
     ),
     "another one with the same number": ((OPEN, add(1), add(1, "9")), "1", [None, "1", "1"]),
     "two clients": (

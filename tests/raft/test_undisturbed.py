@@ -358,14 +358,31 @@ def test_a_transfer_from_beginning_to_end(rules):
     first, term = cluster.leader, cluster[cluster.leader].current_term
     to = next(name for name in cluster.servers if name != first)
     cluster.propose("set x 1")
-    cluster.transfer_leadership(to)
+    transfer = cluster.transfer_leadership(to)
+    assert transfer.status == "pending"
     begun = cluster.schedule.now_us
     cluster.run_until(leader=to)
+    assert transfer.status == "done"
     assert cluster[to].current_term == term + 1
     assert cluster.schedule.now_us - begun < 150_000, "no election timeout has passed"
     assert cluster[first].current_term == term + 1
     cluster.run_until(committed="set x 1")
     assert cluster.violations == []
+
+
+def test_what_an_administrator_knows_of_a_transfer():
+    cluster = Cluster(3, seed=1)
+    cluster.timeout("S1")
+    cluster.deliver_all()
+    assert cluster.transfer_leadership("S2", server="S3").status == "rejected"
+    transfer = cluster.transfer_leadership("S2")
+    cluster.crash("S1")
+    assert transfer.status == "unknown", "S2 may be told yet"
+    cluster.drop("S1", "S2", "TimeoutNow")
+    cluster.timeout("S3")
+    cluster.deliver_all()
+    assert transfer.status == "overtaken"
+    assert repr(transfer) == "<hand over from S1 to S2: overtaken>"
 
 
 def test_what_is_sent_meanwhile_is_still_replicated():
