@@ -1,4 +1,4 @@
-"""The console command `raft-lab`: it puts the lessons on the table and opens JupyterLab there."""
+"""The console command `raft-lab`: one small function for each of its commands; what they do lives in the rooms."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeAlias
 
-from raft_lab import __version__
+from raft_lab import RaftLabError, __version__
+
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 _PACKAGE = Path(__file__).resolve().parent
 _NOT_LESSONS = {"__pycache__", ".ipynb_checkpoints"}
@@ -85,16 +88,35 @@ def _become(command: list[str]) -> int:
     return subprocess.call(command)  # noqa: S603  our own interpreter
 
 
+# --- The commands: each one says what it takes and what it does ----------------------------------------------------
+
+
+def _lessons(options: argparse.Namespace) -> int:
+    """`raft-lab lessons`."""
+    if find_spec("jupyterlab") is None:
+        raise _Trouble("JupyterLab is not installed here; get it with: python -m pip install jupyterlab")
+    return _become(jupyterlab_command(_lessons_at(options.dest), options, options.more))
+
+
+def _add_lessons(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "lessons", help="open the lessons in JupyterLab", epilog="What follows -- is handed to JupyterLab as it is."
+    )
+    parser.add_argument("dest", nargs="?", type=Path, metavar="DEST", help="copy them here first (default: ./lessons)")
+    parser.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
+    parser.add_argument("--port", type=int, metavar="N", help="the port that JupyterLab listens on")
+    parser.set_defaults(run=_lessons, hands_on=True)
+
+
+_COMMANDS = (_add_lessons,)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="raft-lab", description="Learn Raft by holding it in your hands.")
     parser.add_argument("--version", action="version", version=f"raft-lab {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    lessons = commands.add_parser(
-        "lessons", help="open the lessons in JupyterLab", epilog="What follows -- is handed to JupyterLab as it is."
-    )
-    lessons.add_argument("dest", nargs="?", type=Path, metavar="DEST", help="copy them here first (default: ./lessons)")
-    lessons.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
-    lessons.add_argument("--port", type=int, metavar="N", help="the port that JupyterLab listens on")
+    for add in _COMMANDS:
+        add(commands)
     return parser
 
 
@@ -102,11 +124,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; answers with its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     end = words.index("--") if "--" in words else len(words)
-    options = _parser().parse_args(words[:end])
+    parser = _parser()
+    options = parser.parse_args(words[:end])
+    options.more = words[end + 1 :]
+    if options.more and not getattr(options, "hands_on", False):
+        parser.error(f"raft-lab {options.command} takes nothing after --")
     try:
-        if find_spec("jupyterlab") is None:
-            raise _Trouble("JupyterLab is not installed here; get it with: python -m pip install jupyterlab")
-        return _become(jupyterlab_command(_lessons_at(options.dest), options, words[end + 1 :]))
-    except (_Trouble, OSError) as error:
+        return int(options.run(options))
+    except (_Trouble, RaftLabError, OSError) as error:
         sys.stderr.write(f"raft-lab: {error}\n")
         return 1
