@@ -13,7 +13,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from raft_lab.check.explore import Bounds, Counterexample, Report, explore
+from raft_lab.check.counterexample import Counterexample
+from raft_lab.check.explore import Bounds, Report, explore
 from raft_lab.check.invariants import INVARIANTS, broken_by
 from raft_lab.raft.errors import HandlerError, RaftLabError
 from raft_lab.raft.log import Command, Entry, Log, Noop, Snapshot

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from raft_lab.check.counterexample import Counterexample
 from raft_lab.check.invariants import INVARIANTS, broken_by
 from raft_lab.raft.errors import HandlerError
 from raft_lab.raft.log import Log
@@ -63,38 +64,6 @@ class Bounds:
     duplicates: int = 0
     depth: int = 30
     states: int = 50_000
-
-
-@dataclass(frozen=True)
-class Counterexample:
-    """A run that goes wrong: where it starts, what happens, and what broke at its end."""
-
-    start: World
-    actions: tuple[Action, ...]
-    violation: Violation
-    shortest: bool
-    origin: str = ""
-
-    def cluster(self) -> Cluster:
-        """A cluster that stands at the end of the run; `back()` leads to its beginning."""
-        cluster = Cluster.at(self.start, origin=self.origin)
-        for action in self.actions:
-            cluster.perform(action)
-        return cluster
-
-    def lab(self, **options: Any) -> Any:
-        """The run on screen, at its beginning and ready to be played."""
-        cluster = self.cluster()
-        cluster.goto(0)
-        return cluster.lab(**options)
-
-    def __str__(self) -> str:
-        how = "the shortest such run" if self.shortest else "a run"
-        lines = [f"{self.violation}", f"This is {how}, {len(self.actions)} actions:"]
-        lines += [f"  {n}. {step.sentence}" for n, step in enumerate(self.cluster().history[1:], start=1)]
-        return "\n".join(lines)
-
-    __repr__ = __str__
 
 
 @dataclass(frozen=True)

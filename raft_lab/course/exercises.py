@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
-from raft_lab.check.explore import Bounds, Counterexample, explore
+from raft_lab.check.counterexample import Counterexample
+from raft_lab.check.explore import Bounds, explore
 from raft_lab.raft.errors import HandlerError
 from raft_lab.raft.log import Command, Entry, Log, Snapshot
 from raft_lab.raft.membership import Configuration
