@@ -1,7 +1,7 @@
 // @ts-check
 // A prediction question: radio buttons, and an explanation for the answer that was chosen.
 
-/** @typedef {{text: string, right: boolean, because: string}} Answer */
+/** @typedef {{text: string, right: boolean, because: string, runs?: boolean}} Answer */
 
 /**
  * @param {{model: any, el: HTMLElement}} context
@@ -38,9 +38,26 @@ function renderQuiz({ model, el }) {
     return { row, input, mark };
   });
 
-  const feedback = document.createElement("output");
+  const feedback = document.createElement("div");
   feedback.className = "rq-feedback";
-  feedback.setAttribute("aria-live", "polite");
+  const because = document.createElement("output");
+  because.setAttribute("aria-live", "polite");
+  const run = document.createElement("button");
+  run.type = "button";
+  run.className = "rq-run";
+  run.textContent = "See it happen";
+  const said = document.createElement("span");
+  said.className = "rq-said";
+  said.setAttribute("role", "status");
+  run.addEventListener("click", () => {
+    said.textContent = "";
+    try {
+      model.send({ do: "run", answer: model.get("chosen") });
+    } catch {
+      said.textContent = "There is no kernel: run this cell first.";
+    }
+  });
+  feedback.append(because, run, said);
   root.append(feedback);
 
   function show() {
@@ -54,7 +71,9 @@ function renderQuiz({ model, el }) {
     });
     const answer = answers[chosen];
     feedback.hidden = !answer;
-    feedback.textContent = answer ? `${answer.right ? "Right." : "Not quite."} ${answer.because}` : "";
+    because.textContent = answer ? `${answer.right ? "Right." : "Not quite."} ${answer.because}` : "";
+    run.hidden = !answer?.runs;
+    said.textContent = "";
     feedback.classList.toggle("rq-right", Boolean(answer && answer.right));
   }
 
@@ -62,10 +81,18 @@ function renderQuiz({ model, el }) {
   root.addEventListener("keydown", (event) => {
     if (event.key !== "Tab" && event.key !== "Escape") event.stopPropagation();
   });
+  /** @param {{type: string, text: string}} content */
+  const hear = (content) => {
+    if (content.type === "said") said.textContent = content.text;
+  };
   model.on("change:chosen", show);
+  model.on("msg:custom", hear);
   show();
   el.append(root);
-  return () => model.off("change:chosen", show);
+  return () => {
+    model.off("change:chosen", show);
+    model.off("msg:custom", hear);
+  };
 }
 
 export default { render: renderQuiz };
