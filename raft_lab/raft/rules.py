@@ -39,6 +39,12 @@ class Rule:
     methods: dict[str, Any]
     optional: bool = False
 
+    def holds(self, server: Any) -> bool:
+        """Whether `server` keeps this rule, as far as switches tell."""
+        if self.optional:
+            return self.name in getattr(server, "rules_on", ())
+        return self.name not in getattr(server, "rules_off", ())
+
     def __hash__(self) -> int:
         return hash(self.name)
 
@@ -278,14 +284,33 @@ def switched(server: type[Server], *, off: Collection[str] = (), on: Collection[
     if not new_off and not new_on:
         return server
     had_off, had_on = (server.rules_off, server.rules_on) if base(server) is not server else ((), ())
-    made: type[Server] = _made(base(server), (*had_off, *new_off), (*had_on, *new_on))  # type: ignore[arg-type]
+    return _made(base(server), (*had_off, *new_off), (*had_on, *new_on))
+
+
+def turned(server: type[Server], name: str, on: bool) -> type[Server]:
+    """`server` with this one rule turned on or off, and all others as they are.
+
+    Raises:
+        RaftLabError: there is no such rule, or the class itself was written without it.
+    """
+    if rule(name).holds(server) == on:
+        raise RaftLabError(f"{name!r} is {'on' if on else 'off'} already")
+    chosen = dict.fromkeys((*server.rules_on, *server.rules_off))
+    if name in chosen:
+        del chosen[name]
+    else:
+        chosen[name] = None
+    made = switched(
+        base(server), on=[n for n in chosen if rule(n).optional], off=[n for n in chosen if not rule(n).optional]
+    )
+    if made.rules_on == server.rules_on and made.rules_off == server.rules_off:
+        raise RaftLabError(f"{base(server).__name__} itself was made with {name!r} {'off' if on else 'on'}")
     return made
 
 
-def base(server: type[Server]) -> type[Server]:
+def base(server: Any) -> Any:
     """The class that `server` was made of by switching rules; itself, if it was written by somebody."""
-    made_of: type[Server] | None = server.__dict__.get("switched_from")
-    return made_of or server
+    return getattr(server, "__dict__", {}).get("switched_from") or server
 
 
 class _Switched(type):

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from raft_lab.raft import state as events
 from raft_lab.raft.log import Log
 from raft_lab.raft.messages import MESSAGE_TYPES, Message
+from raft_lab.raft.rules import base
 from raft_lab.raft.server import Server
 from raft_lab.raft.state import State
 from raft_lab.sim.world import Behaviour, Transition, World, behaviour_name
@@ -41,7 +42,11 @@ class Action:
         return tuple(getattr(self, field.name) for field in fields(self))
 
     def __str__(self) -> str:
-        return f"cluster.{self.verb}({', '.join(repr(argument) for argument in self.arguments())})"
+        return self.call(*map(repr, self.arguments()))
+
+    def call(self, *arguments: str) -> str:
+        """The call with these arguments, which are Python already."""
+        return f"cluster.{self.verb}({', '.join(arguments)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,26 @@ class Release(OnMessage):
     """A held message may arrive again by itself."""
 
     verb: ClassVar[str] = "release"
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        return Transition(world)
+
+
+@dataclass(frozen=True, slots=True)
+class Delay(OnMessage):
+    """Timed driving lets the message arrive so many microseconds later than it would have."""
+
+    us: int
+    verb: ClassVar[str] = "delay"
+
+    def refusal(self, world: World) -> str | None:
+        if type(self.us) is not int or self.us <= 0:
+            return "a message can only be made later: cluster.delay('S1', 'S2', ms=20)"
+        return OnMessage.refusal(self, world)
+
+    def call(self, *arguments: str) -> str:
+        where = arguments if arguments != tuple(map(repr, self.arguments())) else (repr(self.message),)
+        return Action.call(self, *where, f"ms={self.us / 1000:g}")
 
     def perform(self, world: World, now: int = 0) -> Transition:
         return Transition(world)
@@ -492,12 +517,13 @@ class Swap(Action):
     verb: ClassVar[str] = "swap"
 
     def __str__(self) -> str:
-        name = behaviour_name(self.behaviour)
-        off, on = getattr(self.behaviour, "rules_off", ()), getattr(self.behaviour, "rules_on", ())
-        for call, rules in (("without", off), ("with_rules", on)):
-            if rules and getattr(self.behaviour, "switched_from", None):
-                name = f"{call}({', '.join([name, *map(repr, rules)])})"
-        return f"cluster.swap({name})"
+        server: Any = self.behaviour
+        arguments = [behaviour_name(server)]
+        if server is not base(server):
+            arguments = [] if base(server) is Server else arguments
+            switches = (("rules", server.rules_on), ("without", server.rules_off))
+            arguments += [f"{name}={list(rules)!r}" for name, rules in switches if rules]
+        return self.call(*arguments)
 
     def refusal(self, world: World) -> str | None:
         if isinstance(self.behaviour, type) and issubclass(self.behaviour, Server):
@@ -526,8 +552,8 @@ class Wait(Action):
 
 
 ACTIONS: tuple[type[Action], ...] = (
-    Deliver, Drop, Duplicate, Hold, Release, Timeout, Silence, Heartbeat, CheckQuorum, Propose, Read, Reconfigure,
-    TransferLeadership, Compact, WriteDisk, Boot, Crash, Restart, Cut, Mend, Partition, Heal, Wait,
+    Deliver, Drop, Duplicate, Hold, Release, Delay, Timeout, Silence, Heartbeat, CheckQuorum, Propose, Read,
+    Reconfigure, TransferLeadership, Compact, WriteDisk, Boot, Crash, Restart, Cut, Mend, Partition, Heal, Wait,
 )  # fmt: skip
 
 

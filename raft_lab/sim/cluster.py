@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 from raft_lab.raft.log import Command
 from raft_lab.raft.messages import MESSAGE_TYPES, Message
-from raft_lab.raft.rules import modified, switched
+from raft_lab.raft.rules import switched, turned
 from raft_lab.raft.server import Server
 from raft_lab.raft.state import State
-from raft_lab.sim import actions, trace
+from raft_lab.sim import actions, share, trace
 from raft_lab.sim.actions import Action
 from raft_lab.sim.arguments import (
     EntryLike,
@@ -128,9 +128,8 @@ class Cluster:
 
     @property
     def modified(self) -> str:
-        """How the servers differ from Raft, in words, or ''."""
-        behaviour = self.world.behaviour
-        return modified(behaviour) if isinstance(behaviour, type) and issubclass(behaviour, Server) else ""
+        """How this run differs from one of Raft, in words, or ''. What was modified once stays on record."""
+        return self.now.modified
 
     @property
     def violations(self) -> list[tuple[Step, Violation]]:
@@ -300,6 +299,12 @@ class Cluster:
         """A held message travels on."""
         return self.perform(actions.Release(self._find(message, dst, kind)))
 
+    def delay(self, message: Message | str, dst: str | None = None, kind: str | None = None, *, ms: float = 20) -> Step:
+        """A message, named as for `deliver`, arrives `ms` milliseconds later than it would have by itself."""
+        if not (isinstance(ms, int | float) and not isinstance(ms, bool) and 0 < ms < 1e9):
+            raise ActionRefused(f"delay takes a number of milliseconds above 0, not {ms!r}")
+        return self.perform(actions.Delay(self._find(message, dst, kind), round(ms * 1000)))
+
     def deliver_all(self, limit: int = 1000) -> Step:
         """Deliver everything that can arrive, answers included, oldest first, until nothing more can.
 
@@ -345,9 +350,27 @@ class Cluster:
         """All links work again."""
         return self.perform(actions.Heal())
 
-    def swap(self, server: type[Server]) -> Step:
-        """Another `Server` class takes over in the running cluster; all state stays."""
+    def swap(self, server: type[Server] = Server, *, rules: Iterable[str] = (), without: Iterable[str] = ()) -> Step:
+        """Other handlers take over in the running cluster; all state stays.
+
+        Args:
+            server: the class that says how servers react from now on, such as one that a cell has defined anew.
+            rules: names of optional rules that are on from now on.
+            without: names of rules that are off from now on.
+        """
+        if isinstance(server, type) and issubclass(server, Server):
+            server = switched(server, on=rule_names(rules), off=rule_names(without))
         return self.perform(actions.Swap(server))
+
+    def switch(self, rule: str, on: bool) -> Step:
+        """Turn one rule of the running cluster on or off, and leave all others as they are."""
+        return self.perform(actions.Swap(turned(self._server_class(), rule, on)))
+
+    def _server_class(self) -> type[Server]:
+        behaviour = self.world.behaviour
+        if isinstance(behaviour, type) and issubclass(behaviour, Server):
+            return behaviour
+        raise ActionRefused(f"the rules of {behaviour!r} cannot be switched: it is no Server class")
 
     # Time
 
@@ -458,14 +481,28 @@ class Cluster:
             UnknownName: there is no such step.
         """
         with self.lock:
-            if isinstance(step, Step) and step not in self.tape.steps[step.id : step.id + 1]:
-                raise UnknownName(f"{step} is a step of another cluster")
-            number = step.id if isinstance(step, Step) else step
-            if not isinstance(number, int) or not 0 <= number < len(self.tape):
-                raise UnknownName(f"there is no step {number!r}; the tape holds steps 0 to {len(self.tape) - 1}")
-            node = self.tape.steps[number]
+            node = self._step(step)
             self.tape.enter(node)
             return self._enter(node)
+
+    def _step(self, step: int | Step) -> Step:
+        if isinstance(step, Step) and step not in self.tape.steps[step.id : step.id + 1]:
+            raise UnknownName(f"{step} is a step of another cluster")
+        number = step.id if isinstance(step, Step) else step
+        if not isinstance(number, int) or not 0 <= number < len(self.tape):
+            raise UnknownName(f"there is no step {number!r}; the tape holds steps 0 to {len(self.tape) - 1}")
+        return self.tape.steps[number]
+
+    def name(self, name: str, step: int | Step | None = None) -> Step:
+        """Give a step, or else the present one, a name by which its branch is known; '' takes it away."""
+        if not isinstance(name, str) or len(name) > 80 or not name.isprintable():
+            raise ActionRefused(f"a name is a line of at most 80 characters, not {name!r}"[:200])
+        with self.lock:
+            node = self._step(self.now if step is None else step)
+            self.tape.name(node, name.strip())
+            for listener in list(self._listeners):
+                listener()
+            return node
 
     @property
     def branches(self) -> list[Step]:
@@ -516,8 +553,42 @@ class Cluster:
                 if recorded.now_us < steps[recorded.parent].schedule.now_us:
                     raise UnknownName(f"time goes back at step {len(steps)}")
                 steps.append(done)
+            for number, name in loaded.names:
+                cluster.name(name, number)
             cluster.goto(loaded.cursor)
         trace.verify(path, cluster.world, loaded)
+        return cluster
+
+    def share(self) -> str:
+        """The way to the present step as one short line of text, which `from_share` takes again.
+
+        Raises:
+            TraceError: the run began in a situation that was set up by hand; `save` takes it as it is.
+        """
+        with self.lock:
+            return share.write(self.now)
+
+    @classmethod
+    def from_share(cls, text: str, *servers: type[Server]) -> Cluster:
+        """The cluster that `share` has written down: every action is done again.
+
+        Args:
+            text: what `share` gave.
+            servers: the classes whose handlers it needs, if they are not Raft's own.
+
+        Raises:
+            TraceError: the text is damaged, of a newer version, or needs a class not given.
+        """
+        start, parts, end = share.read(text, [Server, *servers])
+        with share.explained(text):
+            cluster = cls(**start)
+            for number, part in enumerate(parts, start=1):
+                with share.at_part(number, part):
+                    if isinstance(part, int):
+                        cluster.step(part)
+                    else:
+                        cluster.perform(part(cluster.now))
+            share.verify(cluster.now, end)
         return cluster
 
     # What rooms above add
@@ -623,9 +694,9 @@ def step_code(step: Step) -> str:
         here = [other for other in parent.world.network if (other.src, other.dst) == (m.src, m.dst)]
         alike = [other for other in here if type(other) is type(m)]
         if len(here) == 1:
-            return f"cluster.{action.verb}({m.src!r}, {m.dst!r})"
+            return action.call(repr(m.src), repr(m.dst))
         if len(alike) == 1:
-            return f"cluster.{action.verb}({m.src!r}, {m.dst!r}, {type(m).__name__!r})"
+            return action.call(repr(m.src), repr(m.dst), repr(type(m).__name__))
     return str(action)
 
 

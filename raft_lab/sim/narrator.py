@@ -17,6 +17,7 @@ from raft_lab.raft.messages import (
     RequestVoteReply,
     TimeoutNow,
 )
+from raft_lab.raft.rules import RULES, base
 from raft_lab.raft.state import (
     Accepted,
     Candidate,
@@ -34,6 +35,7 @@ from raft_lab.sim.actions import (
     Compact,
     Crash,
     Cut,
+    Delay,
     Deliver,
     Drop,
     Duplicate,
@@ -54,7 +56,7 @@ from raft_lab.sim.actions import (
     Wait,
     WriteDisk,
 )
-from raft_lab.sim.world import Transition, World, behaviour_name
+from raft_lab.sim.world import Behaviour, Transition, World, behaviour_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,12 @@ def narrate(before: World, action: Action, done: Transition) -> Sentence:
                 "Raft's messages may arrive twice: each of them does no more the second time.",
                 "§5.5",
             )
+        case Delay(m, us):
+            return Sentence(
+                f"{_short(m)} is delayed by {us / 1000:g} ms.",
+                "Messages may take any time, and overtake one another.",
+                "§2",
+            )
         case Hold(m):
             return Sentence(f"{_short(m)} is held back until you release it.", "Messages may take any time.", "§2")
         case Release(m):
@@ -244,8 +252,23 @@ def narrate(before: World, action: Action, done: Transition) -> Sentence:
         case Wait(us):
             return Sentence(f"{us / 1000:.1f} ms pass in which nothing happens.")
         case Swap(behaviour):
-            return Sentence(f"From now on every server runs {behaviour_name(behaviour)}.")
+            return _swapped(before.behaviour, behaviour)
     return Sentence(str(action))
+
+
+def _swapped(old: Behaviour, new: Behaviour) -> Sentence:
+    """Other handlers, or the same with one rule switched."""
+    said = []
+    for rule in RULES if base(old) is base(new) else ():
+        was, is_on = rule.holds(old), rule.holds(new)
+        if was != is_on:
+            loss = f" Without it {rule.protects} may break." if was and rule.protects else ""
+            said.append((f"The rule “{rule.name}” is {'on' if is_on else 'off'} from now on.{loss}", rule))
+    if len(said) == 1:
+        return Sentence(said[0][0], said[0][1].statement, said[0][1].section)
+    if said:
+        return Sentence(" ".join(text for text, _ in said))
+    return Sentence(f"From now on every server runs {behaviour_name(new)}.")
 
 
 def _can_decide(world: World, group: frozenset[str]) -> bool:

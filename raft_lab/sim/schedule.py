@@ -16,6 +16,7 @@ from raft_lab.raft.values import FrozenMap
 from raft_lab.sim.actions import (
     Action,
     CheckQuorum,
+    Delay,
     Deliver,
     Drop,
     Duplicate,
@@ -160,6 +161,10 @@ class Schedule:
                 flight = self.first_flight(message, held=not held) or self.first_flight(message)
                 due = flight.due_us if held else max(flight.due_us, now_us)
                 draft.flights[draft.flights.index(flight)] = replace(flight, held=held, due_us=due)
+            case Delay(message, us):
+                flight = self.first_flight(message)
+                due = max(flight.due_us, now_us) + us
+                draft.flights[draft.flights.index(flight)] = replace(flight, due_us=due)
         draft.send(done.sent)
         fired = (action.actor, _KINDS[action.verb]) if action.verb in _KINDS else None
         draft.settle_timers(before, done.world, done.timer_reset, fired)

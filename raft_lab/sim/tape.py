@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from raft_lab.sim.actions import Action
+from raft_lab.raft.rules import modified as modified_server
+from raft_lab.raft.server import Server
+from raft_lab.sim.actions import Action, Swap
 from raft_lab.sim.narrator import Sentence, narrate, opening
 from raft_lab.sim.schedule import Schedule
-from raft_lab.sim.world import Transition, World
+from raft_lab.sim.world import Behaviour, Transition, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,21 @@ class Step:
             return opening(self.world)
         return narrate(self.parent.world, self.action, self.transition)
 
+    @property
+    def modified(self) -> str:
+        """How the run up to here differs from one of Raft, in words, or ''."""
+        spans: list[tuple[str, int]] = []
+        for step in self.path():
+            if step.parent is not None and not isinstance(step.action, Swap):
+                continue
+            if spans and step.parent is not None:
+                spans[-1] = (spans[-1][0], step.id)
+            spans.append((modified_words(step.world.behaviour), 0))
+        until = {words: f"{words} until step {end}" for words, end in spans[:-1] if words}
+        now = spans[-1][0]
+        until.pop(now, None)
+        return "; ".join([*([now] if now else []), *until.values()])
+
     def path(self) -> list[Step]:
         """All steps from the beginning to this one."""
         steps = [self]
@@ -81,6 +98,7 @@ class Tape:
         self.steps: list[Step] = [Step(0, None, None, False, Transition(world), schedule)]
         self._children: dict[int, list[Step]] = {}
         self._latest: dict[int, Step] = {}
+        self.names: dict[int, str] = {}
 
     @property
     def start(self) -> Step:
@@ -115,6 +133,12 @@ class Tape:
         self._latest[parent.id] = step
         return step
 
+    def name(self, step: Step, name: str) -> None:
+        """Call the branch that ends with `step`, or passes through it, by a name; '' takes it away."""
+        self.names.pop(step.id, None)
+        if name:
+            self.names[step.id] = name
+
     def enter(self, step: Step) -> None:
         """Remember that the way to `step` was taken last, for `onward`."""
         for node in step.path()[1:]:
@@ -134,3 +158,8 @@ class Tape:
 
     def __len__(self) -> int:
         return len(self.steps)
+
+
+def modified_words(behaviour: Behaviour) -> str:
+    """How servers that react like this differ from Raft's, in words, or ''."""
+    return modified_server(behaviour) if isinstance(behaviour, type) and issubclass(behaviour, Server) else ""

@@ -7,8 +7,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import os
-import tempfile
 import types
 import typing
 from collections.abc import Iterator, Sequence
@@ -25,6 +23,7 @@ from raft_lab.raft.state import State
 from raft_lab.raft.values import Chain, FrozenMap, extend
 from raft_lab.sim.actions import ACTIONS, Action, Swap
 from raft_lab.sim.errors import TraceError
+from raft_lab.sim.files import write_whole
 from raft_lab.sim.schedule import Timing
 from raft_lab.sim.tape import Step, Tape
 from raft_lab.sim.world import World, behaviour_name
@@ -54,6 +53,7 @@ class Trace:
     timing: Timing
     origin: str
     steps: tuple[Recorded, ...]
+    names: tuple[tuple[int, str], ...]
     cursor: int
     outcome: str
 
@@ -70,28 +70,12 @@ def save(path: str | PathLike[str], tape: Tape, cursor: Step, origin: str) -> No
         "behaviour": _encode_behaviour(start.world.behaviour),
         "world": encode(start.world),
         "steps": [_encode_step(step) for step in tape.steps[1:]],
+        "names": [[step.id, tape.names[step.id]] for step in tape.steps if step.id in tape.names],
         "cursor": cursor.id,
         "outcome": fingerprint(cursor.world),
     }
     text = json.dumps({**content, "checksum": _checksum(content)}, indent=1, ensure_ascii=False)
-    target = Path(path)
-    try:
-        handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    except OSError as error:
-        raise TraceError(f"{target} cannot be written: {error.strerror} ({target.parent})") from None
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(draft).chmod(0o666 & ~mask)
-        Path(draft).replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(draft).unlink()
-        raise
+    write_whole(path, text + "\n")
 
 
 def load(path: str | PathLike[str], behaviours: Sequence[type[Server]]) -> Trace:
@@ -118,6 +102,7 @@ def load(path: str | PathLike[str], behaviours: Sequence[type[Server]]) -> Trace
             decode(content["timing"], Timing),
             decode(content["origin"], str),
             tuple(_decode_step(step, number, known) for number, step in enumerate(content["steps"], start=1)),
+            decode(content.get("names", []), tuple[tuple[int, str], ...]),
             decode(content["cursor"], int),
             decode(content["outcome"], str),
         )

@@ -234,3 +234,41 @@ def test_a_class_on_top_of_a_switched_one_keeps_its_handlers_and_the_rule(tmp_pa
     assert Cluster(3, server=lax).modified == "handlers of Broadcasting, without election restriction"
     assert pickle.loads(pickle.dumps(Broadcasting)) is Broadcasting
     assert pickle.loads(pickle.dumps(lax)) is lax
+
+
+def test_a_rule_is_switched_in_the_running_cluster_and_the_run_stays_marked():
+    cluster = Cluster(3, rules=["pre-vote"])
+    off = cluster.switch("election restriction", on=False)
+    assert "“election restriction” is off from now on. Without it Leader Completeness may break." in str(off)
+    assert cluster.modified == "without election restriction"
+    on = cluster.switch("election restriction", on=True)
+    assert cluster.world.behaviour is with_rules(Server, "pre-vote")
+    assert cluster.modified == f"without election restriction until step {on.id}"
+    cluster.goto(0)
+    assert cluster.modified == ""
+
+
+def test_a_switch_is_code_that_can_be_run_again():
+    cluster = Cluster(3)
+    cluster.switch("pre-vote", on=True)
+    cluster.switch("durable vote", on=False)
+    again = Cluster(3)
+    exec(cluster.code().split("\n", 1)[1], {"cluster": again})
+    assert again.world.behaviour is cluster.world.behaviour
+
+
+@pytest.mark.parametrize(
+    ("server", "rule", "on", "sentence"),
+    [
+        (Server, "durable vote", True, "'durable vote' is on already"),
+        (Server, "pre-vote", False, "'pre-vote' is off already"),
+        (Server, "gravity", False, "there is no rule 'gravity'"),
+        (Broadcasting, "pre-vote", False, "Broadcasting itself was made with 'pre-vote' on"),
+    ],
+    ids=["on already", "off already", "no such rule", "part of the class"],
+)
+def test_a_switch_that_changes_nothing_is_refused(server, rule, on, sentence):
+    cluster = Cluster(3, server=server)
+    with pytest.raises(RaftLabError, match=sentence):
+        cluster.switch(rule, on=on)
+    assert len(cluster.tape) == 1

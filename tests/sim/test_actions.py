@@ -298,3 +298,28 @@ def test_a_message_that_was_never_sent_can_have_nothing_happen_to_it(action):
 def test_sides_of_a_partition_print_in_a_fixed_order():
     assert str(Partition((frozenset({"S3", "S1"}), frozenset({"S2"})))) == "cluster.partition({'S1', 'S3'}, {'S2'})"
     assert str(Cut("S1", "S2")) == "cluster.cut('S1', 'S2')"
+
+
+def test_a_delayed_message_arrives_later_and_others_overtake_it():
+    cluster = campaigning()
+    first = min(cluster.schedule.flights, key=lambda flight: flight.due_us)
+    cluster.delay(first.message, ms=20)
+    assert cluster.schedule.first_flight(first.message).due_us == first.due_us + 20_000
+    assert cluster.step().action != Deliver(first.message)
+
+
+def test_a_delay_is_told_saved_and_written_as_code(tmp_path):
+    cluster = campaigning()
+    step = cluster.delay("S1", "S2", ms=12.5)
+    assert "is delayed by 12.5 ms" in str(step)
+    assert cluster.code().splitlines()[-1] == "cluster.delay('S1', 'S2', ms=12.5)"
+    cluster.save(tmp_path / "run.json")
+    assert Cluster.load(tmp_path / "run.json").schedule == cluster.schedule
+
+
+@pytest.mark.parametrize("ms", [0, -5, "20", True])
+def test_a_message_can_only_be_made_later(ms):
+    cluster = campaigning()
+    with pytest.raises(ActionRefused, match="milliseconds above 0"):
+        cluster.delay("S1", "S2", ms=ms)
+    assert len(cluster.tape) == 2

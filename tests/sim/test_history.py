@@ -5,7 +5,7 @@ import random
 import pytest
 
 import raft_lab
-from raft_lab import Cluster, Server, Timing
+from raft_lab import ActionRefused, Cluster, Server, Timing
 
 
 def mixed(seed: int, steps: int = 60, **options) -> Cluster:
@@ -348,3 +348,30 @@ def test_everything_that_code_needs_is_exported():
         assert name in raft_lab.__all__
     for kind in raft_lab.raft.messages.MESSAGE_TYPES:
         assert kind.__name__ in raft_lab.__all__
+
+
+def test_branches_have_names_that_survive_a_file(tmp_path):
+    cluster = Cluster(3)
+    cluster.timeout("S1")
+    cluster.name("S1 first")
+    cluster.back()
+    cluster.timeout("S2")
+    cluster.name("S2 first")
+    cluster.name("the beginning", 0)
+    cluster.name("", 0)
+    cluster.save(tmp_path / "run.json")
+    assert Cluster.load(tmp_path / "run.json").tape.names == {1: "S1 first", 2: "S2 first"}
+
+
+@pytest.mark.parametrize("name", [5, "two\nlines", "x" * 81])
+def test_a_branch_is_called_by_one_line(name):
+    with pytest.raises(ActionRefused, match="a line of at most 80 characters"):
+        Cluster(3).name(name)
+
+
+def test_doing_again_what_was_explored_enters_the_same_step():
+    cluster = Cluster(3)
+    explored = [cluster.timeout("S1"), cluster.deliver("S1", "S2")]
+    cluster.goto(0)
+    assert [cluster.timeout("S1"), cluster.deliver("S1", "S2")] == explored
+    assert len(cluster.tape) == 3
