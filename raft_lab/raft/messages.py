@@ -143,6 +143,7 @@ Message: TypeAlias = (
     | InstallSnapshotReply
     | TimeoutNow
 )
+ANSWERS = (RequestVoteReply, PreVoteReply, AppendEntriesReply, InstallSnapshotReply)
 MESSAGE_TYPES: tuple[type[Message], ...] = (
     RequestVote,
     RequestVoteReply,

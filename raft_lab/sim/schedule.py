@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from raft_lab.raft.messages import Message
+from raft_lab.raft.messages import ANSWERS, Message
 from raft_lab.raft.values import FrozenMap
 from raft_lab.sim.actions import (
     Action,
@@ -54,6 +54,7 @@ class Timing:
         election_timeout_us: shortest and longest election timeout; each is drawn anew (section 5.2).
         heartbeat_us: how often a leader sends heartbeats.
         latency_us: shortest and longest time that a message travels.
+        answer_us: the same for answers, if it differs: a recipient's disk and processor are in it (section 5.6).
         loss: probability that the network loses a message.
         duplication: probability that it delivers a message twice.
         disk_us: shortest and longest time of a write, where writes take time.
@@ -67,10 +68,13 @@ class Timing:
     duplication: float = 0.0
     disk_us: tuple[int, int] = (1_000, 5_000)
     speeds: FrozenMap[str, float] = field(default_factory=FrozenMap)
+    answer_us: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("election_timeout_us", "latency_us", "disk_us"):
+        for name in ("election_timeout_us", "latency_us", "disk_us", "answer_us"):
             pair = getattr(self, name)
+            if pair is None and name == "answer_us":
+                continue
             low, high = pair if isinstance(pair, tuple | list) and len(pair) == 2 else (0, 0)
             if not (_is_int(low) and _is_int(high) and 0 < low <= high):
                 raise ValueError(f"{name} must be two whole numbers of microseconds, 0 < shortest <= longest")
@@ -249,7 +253,8 @@ class _Draft:
         timing, now = self.schedule.timing, self.schedule.now_us
         for message in messages:
             link = f"{message.src}>{message.dst}"
-            latency = self.between(f"latency {link}", *timing.latency_us)
+            travels = timing.answer_us if timing.answer_us and isinstance(message, ANSWERS) else timing.latency_us
+            latency = self.between(f"latency {link}", *travels)
             lost = may_fail and self.chance(f"loss {link}", timing.loss)
             twin = may_fail and self.chance(f"duplication {link}", timing.duplication)
             self.serials += 1
