@@ -278,7 +278,7 @@ def _choose(data: Any, kinds: Sequence[Any]) -> Any:
             return kind
         if isinstance(data, dict) and data.get("is") == getattr(kind, "__name__", None):
             return kind
-        if typing.get_origin(kind) is Chain and isinstance(data, list):
+        if typing.get_origin(kind) in (Chain, tuple) and isinstance(data, list):
             return kind
     raise TypeError(f"found {data!r} where one of {len(kinds)} other things may stand"[:200])
 

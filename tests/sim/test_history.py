@@ -300,6 +300,12 @@ def test_a_loaded_run_goes_on_as_the_original_would(tmp_path):
     assert loaded.step(30).world == cluster.step(30).world
 
 
+def test_a_timing_survives_a_file(tmp_path):
+    timing = Timing(latency_us=(1, 2), answer_us=(7, 9), speeds={"S1": 0.5})
+    Cluster(3, timing=timing).save(tmp_path / "run.json")
+    assert Cluster.load(tmp_path / "run.json").schedule.timing == timing
+
+
 class Kept(Server):
     durable = {"seen": set(), "best": None}
     volatile = {"log_of_votes": [], "per_server": {}, "frozen": frozenset(), "pair": (1, "a")}

@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from raft_lab import ActionRefused, Cluster, RequestVoteReply, Server, Timing
+from raft_lab import ActionRefused, Cluster, Server, Timing
+from raft_lab.raft.messages import ANSWERS
 from raft_lab.sim.actions import Deliver, Drop, Duplicate, Heartbeat, Timeout
 from raft_lab.sim.schedule import draw
 
@@ -65,7 +66,7 @@ def test_answers_may_take_longer_than_what_they_answer():
     cluster = Cluster(3, seed=1, timing=Timing(latency_us=(500, 900), answer_us=(9_000, 9_500)))
     cluster.run_until(leader=True)
     for flight in [flight for step in cluster.history for flight in step.schedule.flights]:
-        lasts = range(9_000, 9_501) if isinstance(flight.message, RequestVoteReply) else range(500, 901)
+        lasts = range(9_000, 9_501) if isinstance(flight.message, ANSWERS) else range(500, 901)
         assert flight.due_us - flight.sent_us in lasts
 
 
