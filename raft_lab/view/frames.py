@@ -179,10 +179,22 @@ def _server(state: State, world: World, schedule: Schedule) -> Json:
             "term": state.log.snapshot.last_included_term,
             "configuration": str(state.log.snapshot.configuration),
         },
-        "reads": len(state.role.reads) if isinstance(state.role, Leader) else 0,
+        "reads": {read.id: read.round for read in state.role.reads} if isinstance(state.role, Leader) else {},
+        "round": state.role.round if isinstance(state.role, Leader) else 0,
         "progress": {
-            peer: {"next_index": known.next_index, "match_index": known.match_index} for peer, known in progress.items()
+            peer: {
+                "next_index": known.next_index,
+                "match_index": known.match_index,
+                "acked_round": known.acked_round,
+            }
+            for peer, known in progress.items()
         },
+        "configuration": str(state.configuration),
+        "sessions": {
+            client: f"command {session.seq}, reply {session.reply!r}"
+            for client, session in state.machine.sessions.items()
+        },
+        "extra": {name: repr(value) for name, value in state.extra.items()},
         "timer": {
             "kind": ("heartbeat" if state.is_leader else "election") if timer else "",
             "from_us": timer.from_us if timer else 0,

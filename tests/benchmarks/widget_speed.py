@@ -17,7 +17,7 @@ from playwright.sync_api import sync_playwright
 
 from browser.chromium import ARGUMENTS, find_chromium
 from view import sample_tapes
-from view.test_lab_js import LabPage, bundle
+from view.lab_page import LabPage, bundle
 
 LOAD = """async ([code, css, tape]) => { const before = performance.now(); await start(code, css, tape, 1200);
   document.body.offsetWidth; return performance.now() - before; }"""

@@ -667,7 +667,7 @@ def compacted() -> Toy:
     me["log"] = {index: entry for index, entry in me["log"].items() if int(index) > 3}
     snapshot = {"index": 3, "term": 1, "configuration": "{S1, S2, S3, S4, S5}"}
     me |= {"first_index": 4, "durable_index": 4, "waiting": 2, "snapshot": snapshot}
-    toy.frame["servers"]["S3"]["reads"] = 2
+    toy.frame["servers"]["S3"]["reads"] = {"r1": 1, "r2": 1}
     toy.more_verbs = {
         "silence": "S1 does not hold on to a leader.",
         "check_quorum": "S1 does not lead.",
@@ -676,4 +676,27 @@ def compacted() -> Toy:
         "read": "",
     }
     toy.record("compact", "S1", "", "S1 compacts its log.")
+    return toy
+
+
+def ballots() -> Toy:
+    """S3 asks: S1 has said yes, S2 no; the answer of S4 is under way; S5 has not got the question yet."""
+    toy = Toy(5)
+    toy.timeout("S3")
+    toy.frame["servers"]["S2"] |= {"term": 1, "voted_for": "S2"}
+    of = {m["dst"]: name for name, m in toy.frame["messages"].items()}
+    for peer in ("S1", "S2", "S4"):
+        toy.deliver(of[peer])
+    for peer in ("S1", "S2"):
+        toy.deliver(next(name for name, m in toy.frame["messages"].items() if m["src"] == peer))
+    return toy
+
+
+def at_the_wall() -> Toy:
+    """S3 has sent to both sides of a wall; what it sent to S1 has just been lost there, and the rest is overdue."""
+    toy = elected()
+    toy.partition(["S3", "S4"], ["S1", "S2", "S5"])
+    toy.propose("S3", "set x 1")
+    toy.frame["time_us"] += 15_000
+    toy.drop(next(name for name, m in toy.frame["messages"].items() if m["dst"] == "S1"))
     return toy

@@ -71,8 +71,9 @@ export function groupsOf(frame) {
   return groups;
 }
 
-/** The wall between groups, as an SVG path, and where to write its name. @param {string[]} ids @param {string[][]} groups */
-export function wallPath(ids, groups) {
+/** The wall between groups: as an SVG path, as points along it, and where to write its name.
+ * @param {string[]} ids @param {string[][]} groups @returns {{path: string, label: Point, points: Point[]}} */
+export function wallBetween(ids, groups) {
   const groupOf = (/** @type {string} */ id) => groups.findIndex((group) => group.includes(id));
   const gaps = [];
   for (const [index, id] of ids.entries()) {
@@ -80,22 +81,41 @@ export function wallPath(ids, groups) {
     if (groupOf(id) !== groupOf(next)) gaps.push(seatOf(index + 0.5, ids.length, 38));
   }
   const [first, second] = gaps;
-  if (!first || !second) return { path: "", label: CENTRE };
+  if (!first || !second) return { path: "", label: CENTRE, points: [] };
   const at = (/** @type {Point} */ p) => `${p.x.toFixed(1)} ${p.y.toFixed(1)}`;
   const label = gaps.reduce((low, gap) => (gap.y > low.y ? gap : low));
-  if (gaps.length === 2) return { path: `M${at(first)}Q${at(CENTRE)} ${at(second)}`, label };
-  return { path: gaps.map((gap) => `M${at(CENTRE)}L${at(gap)}`).join(""), label };
+  const fractions = Array.from({ length: 25 }, (_, index) => index / 24);
+  if (gaps.length === 2) {
+    const curve = { from: first, bend: CENTRE, to: second, start: 0, end: 1, length: 0, side: { x: 0, y: 0 } };
+    return { path: `M${at(first)}Q${at(CENTRE)} ${at(second)}`, label, points: fractions.map((part) => pointOn(curve, part, 0)) };
+  }
+  const rays = gaps.flatMap((gap) => fractions.map((part) => ({ x: CENTRE.x + (gap.x - CENTRE.x) * part, y: CENTRE.y + (gap.y - CENTRE.y) * part })));
+  return { path: gaps.map((gap) => `M${at(CENTRE)}L${at(gap)}`).join(""), label, points: rays };
+}
+
+/** At what fraction of its free way a chord meets a wall; half-way if there is none, where a cut link has its bar.
+ * @param {Chord} chord @param {Point[]} wall */
+export function meeting(chord, wall) {
+  let [best, part] = [Infinity, 0.5];
+  for (let step = 0; wall.length && step <= 40; step += 1) {
+    const { x, y } = pointOn(chord, step / 40, 0);
+    for (const point of wall) {
+      const distance = Math.hypot(point.x - x, point.y - y);
+      if (distance < best) [best, part] = [distance, step / 40];
+    }
+  }
+  return Math.min(0.85, Math.max(0.12, part));
 }
 
 /**
  * Spread messages along one chord so that each can be hit: those furthest ahead keep their place, the others queue
  * behind; a queue too long for the chord gets further lanes.
  * @param {number[]} parts wanted fractions of the way, in order of sending @param {number} length of the free way
+ * @param {number} [high] as far as they get
  * @returns {{part: number, lane: number}[]}
  */
-export function spread(parts, length) {
-  const low = 0.15;
-  const high = 0.85;
+export function spread(parts, length, high = 0.85) {
+  const low = Math.min(0.15, high);
   const gap = 26 / Math.max(60, length);
   const room = Math.max(1, Math.floor((high - low) / gap + 1.001));
   const lanes = Math.ceil(parts.length / room);

@@ -80,7 +80,7 @@ export function membershipWords(frame, id) {
 
 /** @param {Configuration} configuration @param {(id: string) => boolean} counts @returns {Count[]} */
 function countIn({ voters, old }, counts) {
-  const groups = /** @type {[string, string[]][]} */ (old.length ? [["C_old", old], ["C_new", voters]] : [["", voters]]);
+  const groups = /** @type {[string, string[]][]} */ (old.length ? [["C_old", old], ["C_new", voters]] : [["C", voters]]);
   return groups.map(([name, ids]) => {
     const members = ids.map((id) => ({ id, counts: counts(id) }));
     return { name, members, have: members.filter((member) => member.counts).length, need: Math.floor(ids.length / 2) + 1 };
@@ -98,11 +98,18 @@ export function voteWords(frame, id) {
   return `${voteCounts(frame, id).map(({ have, need }) => `${have}/${need}`).join(" + ")} ${word}`;
 }
 
-/** What waits for two majorities now: elections, and the entry that a leader would commit next. @param {Frame} frame @returns {Tally[]} */
-export function jointTallies(frame) {
+/** What waits for majorities now and has no other place in the picture: reads; and, while a configuration is joint, elections
+ * and the entry that a leader would commit next. @param {Frame} frame @returns {Tally[]} */
+export function talliesOf(frame) {
   const tallies = [];
   for (const [id, server] of Object.entries(frame.servers)) {
-    if (server.crashed || !configurationOf(frame, id).old.length) continue;
+    if (server.crashed) continue;
+    const round = Math.min(...Object.values(server.reads ?? {}));
+    if (server.role === "leader" && round < Infinity) {
+      const answered = (/** @type {string} */ peer) => peer === id || (server.progress[peer]?.acked_round ?? 0) >= round;
+      tallies.push({ about: `heartbeats that a read at ${id} waits for`, counts: countIn(configurationOf(frame, id), answered) });
+    }
+    if (!configurationOf(frame, id).old.length) continue;
     if (isAsking(server)) {
       const what = server.role === "candidate" ? "votes" : "pre-votes";
       tallies.push({ about: `${what} for ${id}`, counts: voteCounts(frame, id) });

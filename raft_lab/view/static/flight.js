@@ -1,6 +1,6 @@
 // @ts-check
 import { draw, hueOf, prefersStillness, put, say } from "./dom.js";
-import { CENTRE, RING_WIDTH, chordBetween, pointOn, pushApart, spread } from "./circle.js";
+import { CENTRE, RING_WIDTH, chordBetween, meeting, pointOn, pushApart, spread } from "./circle.js";
 import { messageMark, messageOutline } from "./icons.js";
 
 /** Messages on their way: where each one is, how it got there, and what became of those that are gone. */
@@ -10,14 +10,16 @@ import { messageMark, messageOutline } from "./icons.js";
 /** @typedef {import("./tape.js").Step} Step */
 /** @typedef {import("./circle.js").Point} Point */
 /** @typedef {import("./circle.js").Chord} Chord */
+/** @typedef {import("./links.js").Links} Links */
 /**
  * @typedef {object} Dot
- * @property {string} id @property {SVGGElement} group @property {SVGTextElement} label @property {SVGRectElement} reach @property {Message | undefined} seen
+ * @property {string} id @property {SVGGElement} group @property {SVGTextElement} label @property {SVGRectElement} reach @property {SVGPathElement} heading @property {Message | undefined} seen
  * @property {Point} at @property {Point} from @property {Point} to @property {number} fade 0 none, 1 fades, 2 bursts
  * @property {Chord} chord @property {string} way
  */
 
 const LONGEST_FLIGHT_MS = 260;
+const BURST = "M-6 -6 6 6M6 -6 -6 6M0 -10V-16M0 10V16M-10 0H-16M10 0H16";
 const LABEL_PLACES = /** @type {const} */ ([[14, 4, "start"], [-14, 4, "end"], [0, 24, "middle"], [0, -15, "middle"]]);
 
 export class Flight {
@@ -36,11 +38,14 @@ export class Flight {
   #margin = 0;
   /** @type {Map<string, Point>} */
   #seats = new Map();
-  layer = draw("g", { class: "rl-messages" });
+  #burst = draw("path", { class: "rl-burst", d: BURST, hidden: "" });
+  #dotLayer = draw("g");
+  layer = draw("g", { class: "rl-messages" }, this.#burst, this.#dotLayer);
 
-  /** @param {(id: string, element: SVGElement) => void} pick */
-  constructor(pick) {
+  /** @param {(id: string, element: SVGElement) => void} pick @param {Links} links where the walls are */
+  constructor(pick, links) {
     this.pick = pick;
+    this.links = links;
   }
 
   close() {
@@ -68,9 +73,10 @@ export class Flight {
 
   /**
    * Show this frame. Things travel only if `step` led here from the frame shown before.
-   * @param {Frame} frame @param {Step | null} step @returns {number} how long the flight lasts, in milliseconds
+   * @param {Frame} frame @param {Step | null} step @param {Message} [lost] the message that this step lost
+   * @returns {number} how long the flight lasts, in milliseconds
    */
-  update(frame, step) {
+  update(frame, step, lost) {
     const now = performance.now();
     const before = this.#frame;
     for (const dot of this.#leaving) dot.group.remove();
@@ -84,7 +90,8 @@ export class Flight {
       this.#dots.delete(id);
       this.#leave(dot, id, step);
     }
-    let next = this.layer.firstElementChild;
+    this.#mourn(frame, lost);
+    let next = this.#dotLayer.firstElementChild;
     for (const [id, message] of Object.entries(frame.messages)) {
       let dot = this.#dots.get(id);
       if (!dot) {
@@ -95,7 +102,7 @@ export class Flight {
       } else if (dot.seen !== message) this.#paint(dot, message);
       dot.from = dot.at;
       if (dot.group === next) next = next.nextElementSibling;
-      else this.layer.insertBefore(dot.group, next);
+      else this.#dotLayer.insertBefore(dot.group, next);
     }
     this.#aim(frame, frame.time_us);
     this.#placeLabels();
@@ -116,11 +123,12 @@ export class Flight {
   #make(id) {
     const label = draw("text", { class: "rl-message-label" });
     const reach = draw("rect", { class: "rl-reach" });
+    const heading = draw("path", { class: "rl-heading", d: "M14 -4 19 0 14 4z" });
     const group = draw(
       "g",
       { class: "rl-message", "data-message": id, tabindex: -1, role: "button", "aria-haspopup": "menu" },
       draw("title"), reach, draw("circle", { r: 14, class: "rl-hit" }), draw("path", { class: "rl-outline" }),
-      draw("path", { class: "rl-message-mark" }), draw("path", { class: "rl-held", d: "M-2.5 -4V4M2.5 -4V4" }), label,
+      draw("path", { class: "rl-message-mark" }), draw("path", { class: "rl-held", d: "M-2.5 -4V4M2.5 -4V4" }), heading, label,
     );
     group.addEventListener("click", () => this.pick(id, group));
     group.addEventListener("keydown", (event) => {
@@ -130,7 +138,7 @@ export class Flight {
       this.pick(id, group);
     });
     const nowhere = { x: 0, y: 0 };
-    return { id, group, label, reach, seen: undefined, at: nowhere, from: nowhere, to: nowhere, fade: 0, chord: this.#chord("", ""), way: "" };
+    return { id, group, label, reach, heading, seen: undefined, at: nowhere, from: nowhere, to: nowhere, fade: 0, chord: this.#chord("", ""), way: "" };
   }
 
   /** @param {Dot} dot @param {Message} message */
@@ -149,6 +157,35 @@ export class Flight {
     if (outline) put(outline, "class", message.reply ? "rl-outline rl-reply" : "rl-outline rl-request");
     if (mark) put(mark, "d", messageMark(message));
     say(dot.label, message.label);
+    put(dot.heading, "transform", `rotate(${((this.#angle(message) * 180) / Math.PI).toFixed(1)})`);
+  }
+
+  /** The direction of its way. @param {Message} message */
+  #angle({ src, dst }) {
+    const from = this.#seats.get(src) ?? CENTRE;
+    const to = this.#seats.get(dst) ?? CENTRE;
+    return Math.atan2(to.y - from.y, to.x - from.x);
+  }
+
+  /** How far a message gets: to the wall, if its link is cut. @param {Message} message @param {Frame} frame */
+  #limit({ src, dst }, frame) {
+    return frame.cuts[`${src}>${dst}`] ? meeting(this.#chord(src, dst), this.links.wallOf(src, dst)) : 0.85;
+  }
+
+  /** Where a message ends that is lost: at the wall, at the door of a crashed server, or wherever it is. @param {Message} message @param {Frame} frame */
+  #end(message, frame) {
+    const down = frame.servers[message.dst]?.crashed ?? false;
+    const cut = frame.cuts[`${message.src}>${message.dst}`];
+    const part = cut ? this.#limit(message, frame) : down ? 0.95 : Math.min(0.85, Math.max(0.15, wayDone(message, frame.time_us)));
+    return pointOn(this.#chord(message.src, message.dst), part, 0);
+  }
+
+  /** A mark stays where a message was lost, as long as that step is on screen. @param {Frame} frame @param {Message} [lost] */
+  #mourn(frame, lost) {
+    this.#burst.toggleAttribute("hidden", !lost);
+    if (!lost) return;
+    const { x, y } = this.#end(lost, frame);
+    put(this.#burst, "transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
   }
 
   /** Where a new dot comes from: its sender, or the original of which it is a copy. @param {Message} message @param {Step | null} step */
@@ -175,7 +212,7 @@ export class Flight {
       dot.fade = 0;
     } else if (step.message === id && step.verb === "drop") {
       dot.fade = 2;
-      if (this.#frame?.cuts[`${message.src}>${message.dst}`]) dot.to = pointOn(this.#chord(message.src, message.dst), 0.5, 0);
+      if (this.#frame) dot.to = this.#end(message, this.#frame);
     }
     dot.label.setAttribute("visibility", "hidden");
     this.#leaving.push(dot);
@@ -193,10 +230,11 @@ export class Flight {
       else ways.set(dot.way, [dot]);
     }
     for (const row of ways.values()) {
-      const { src, dst } = /** @type {Message} */ (row[0]?.seen);
-      const chord = this.#chord(src, dst);
+      const first = /** @type {Message} */ (row[0]?.seen);
+      const chord = this.#chord(first.src, first.dst);
       const parts = row.map((dot) => wayDone(/** @type {Message} */ (dot.seen), clock));
-      const places = spread(parts, chord.length);
+      const limit = this.#limit(first, frame);
+      const places = spread(parts, chord.length, limit < 0.85 ? Math.max(0.1, limit - 13 / Math.max(60, chord.length)) : 0.85);
       for (const [index, place] of places.entries()) {
         const dot = row[index];
         if (dot) dot.to = pointOn(chord, place.part, place.lane);
@@ -228,10 +266,14 @@ export class Flight {
       const edge = y < CENTRE.y ? y - this.#margin - 17 : y + this.#margin;
       taken.push([x - 42, edge, x + 42, edge + 17]);
     }
+    if (this.links.label.length) taken.push(this.links.label);
     for (const { to } of this.#dots.values()) taken.push([to.x - 10, to.y - 10, to.x + 10, to.y + 10]);
     for (const dot of this.#dots.values()) {
       const wide = 7 * (dot.seen?.label.length ?? 0);
+      const turn = dot.seen ? this.#angle(dot.seen) : 0;
       const free = LABEL_PLACES.find(([dx, dy, anchor]) => {
+        const ahead = anchor === "middle" ? Math.sin(turn) * Math.sign(dy) : Math.cos(turn) * Math.sign(dx);
+        if (ahead > 0.8) return false; // the arrow head points there
         const left = dot.to.x + dx - (anchor === "end" ? wide : anchor === "middle" ? wide / 2 : 0);
         const top = dot.to.y + dy - 10;
         const box = [left, top, left + wide, top + 13];

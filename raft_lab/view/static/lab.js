@@ -1,6 +1,7 @@
 // @ts-check
 import { make, put, show } from "./dom.js";
 import { sessionOf } from "./session.js";
+import { ballotsAt } from "./ballots.js";
 import { Ring } from "./ring.js";
 import { Quorums } from "./quorums.js";
 import { Ledger } from "./ledger.js";
@@ -91,7 +92,9 @@ class Lab {
       this.#shown = cursor;
       put(this.root, "data-step", cursor);
       put(this.root, "data-cursor", cursor);
-      this.ring.update(frame, led ? step : null);
+      const before = step.parent < 0 ? undefined : session.tape.frame(step.parent);
+      const lost = step.verb === "drop" ? before?.messages[step.message] : undefined;
+      this.ring.update(frame, led ? step : null, { lost, ballots: ballotsAt(session.tape, cursor), changed: {} });
       this.quorums.update(frame);
       this.ledger.update(frame);
       this.faults.update(frame, this.session.dead);

@@ -1,6 +1,6 @@
 // @ts-check
 import { draw, keep, put, say, show } from "./dom.js";
-import { CENTRE, RING_WIDTH, groupsOf, wallPath } from "./circle.js";
+import { CENTRE, RING_WIDTH, groupsOf, wallBetween } from "./circle.js";
 
 /** The links between servers: thin lines, with a wall and an arrow where a direction is cut, and one wall per partition. */
 
@@ -14,6 +14,10 @@ export class Links {
   /** @type {Record<string, boolean> | undefined} */
   #cuts;
   #seats = "";
+  /** @type {Point[]} along the wall of a partition; none if there is no such wall */
+  wall = [];
+  /** @type {string[][]} */
+  #groups = [];
   layer = draw("g", { class: "rl-links" });
   #wall = draw("path", { class: "rl-partition" });
   #wallText = draw("text", { class: "rl-partition-text" });
@@ -34,15 +38,28 @@ export class Links {
     if (this.#seats !== seating) keep(this.layer, this.#links, [], (key) => this.#make(key, seats), (link) => link.group);
     this.#seats = seating;
     keep(this.layer, this.#links, keys, (key) => this.#make(key, seats), (link) => link.group);
-    const groups = groupsOf(frame);
+    const groups = (this.#groups = groupsOf(frame));
     for (const link of this.#links.values()) this.#paint(link, frame, groups);
-    const { path, label } = wallPath(ids, groups);
+    const { path, label, points } = wallBetween(ids, groups);
+    this.wall = groups.length > 1 ? points : [];
     put(this.#wall, "d", path);
     show(this.walls, groups.length > 1);
     if (groups.length < 2) return;
     say(this.#wallText, "partition");
     put(this.#wallText, "x", Math.min(RING_WIDTH - 34, Math.max(34, label.x)).toFixed(1));
     put(this.#wallText, "y", (label.y > CENTRE.y ? label.y + 19 : label.y - 8).toFixed(1));
+  }
+
+  /** The wall that stands between two servers; a link that is cut alone has its own bar half-way. @param {string} src @param {string} dst */
+  wallOf(src, dst) {
+    return this.#groups.some((group) => group.includes(src) && group.includes(dst)) ? [] : this.wall;
+  }
+
+  /** Where the word "partition" stands, so that nothing else is written there: left, top, right, bottom; none without a wall. */
+  get label() {
+    if (!this.wall.length) return [];
+    const [x, y] = [Number(this.#wallText.getAttribute("x")), Number(this.#wallText.getAttribute("y"))];
+    return [x - 34, y - 12, x + 34, y + 4];
   }
 
   /** @param {string} key @param {Map<string, Point>} seats @returns {Link} */

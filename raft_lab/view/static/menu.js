@@ -175,7 +175,7 @@ function serverFacts(id, frame) {
   if (snapshot && snapshot.index > 0) facts.push(["snapshot", `up to ${snapshot.index}, term ${snapshot.term}, members ${snapshot.configuration}`]);
   if (durable_index !== undefined && durable_index < server.last_index) facts.push(["on disk", `up to ${durable_index}`]);
   if (waiting) facts.push(["waiting for disk", waiting === 1 ? "1 message" : `${waiting} messages`]);
-  if (reads) facts.push(["reads", `${reads} under way`]);
+  if (Object.keys(reads ?? {}).length) facts.push(["reads", `${Object.keys(reads ?? {}).length} under way`]);
   const machine = Object.entries(server.machine ?? {});
   if (machine.length) facts.push(["machine", machine.map(([key, value]) => `${key} = ${value}`).join(", ")]);
   const votes = Object.keys(server.votes);

@@ -2,6 +2,7 @@
 import { draw, hueOf, keep, put, say, show } from "./dom.js";
 import { CENTRE, RING_WIDTH, nodeSizeFor, seatOf } from "./circle.js";
 import { isAsking, membershipWords, roleWords, voteWords } from "./cluster.js";
+import { BALLOT_WORDS } from "./ballots.js";
 import { CROWN } from "./icons.js";
 
 /** The servers on the ring: role by shape and by word, the term in print, the timer as an arc, ballots as dots. */
@@ -9,13 +10,15 @@ import { CROWN } from "./icons.js";
 /** @typedef {import("./tape.js").Frame} Frame */
 /** @typedef {import("./tape.js").Server} Server */
 /** @typedef {import("./circle.js").Point} Point */
+/** @typedef {import("./ballots.js").Ballot} Ballot */
+/** @typedef {import("./ring.js").News} News */
 /**
  * @typedef {object} Node
  * @property {SVGGElement} group @property {SVGPathElement} shape @property {SVGPathElement} crown
  * @property {SVGPathElement} cross @property {SVGTextElement} name @property {SVGTextElement} term
- * @property {SVGTextElement} role @property {SVGTextElement} votes @property {SVGGElement} reads @property {SVGPathElement} arc
+ * @property {SVGTextElement} role @property {SVGTextElement} votes @property {SVGGElement} reads @property {SVGGElement} disk @property {SVGPathElement} arc
  * @property {SVGCircleElement} pulse @property {SVGGElement} ballots @property {SVGTitleElement} title
- * @property {Map<string, {dot: SVGCircleElement}>} dots @property {Server | undefined} seen @property {string} member
+ * @property {Map<string, {dot: SVGGElement, title: SVGTitleElement}>} dots @property {Server | undefined} seen @property {string} member
  */
 
 /** What part of its timer a server has left, 0 to 1. @param {Server} server @param {number} clock */
@@ -68,13 +71,14 @@ export class Nodes {
       pulse: draw("circle", { r: r + 2, class: "rl-pulse" }),
       ballots: draw("g", { class: "rl-ballots" }),
       title: draw("title"),
-      reads: draw("g", { class: "rl-reads", transform: `translate(${(r + 17).toFixed(1)} ${(r * 0.74).toFixed(1)})` }, draw("rect", { x: -22, y: -8.5, width: 44, height: 17, rx: 8.5 }), draw("text", { y: 4 })),
+      reads: badge("rl-reads", r + 17, r * 0.74),
+      disk: badge("rl-disk", -r - 17, r * 0.74),
     };
     const group = draw(
       "g",
       { class: "rl-node", "data-server": id, tabindex: 0, role: "button", "aria-haspopup": "menu", transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` },
       node.title, draw("circle", { r: r + 14, class: "rl-focus" }), draw("circle", { r: r + 9, class: "rl-dial" }), node.pulse, node.arc, node.shape, node.cross, node.crown,
-      node.name, node.term, node.ballots, node.reads, node.role, node.votes,
+      node.name, node.term, node.ballots, node.reads, node.disk, node.role, node.votes,
     );
     say(node.name, id);
     group.addEventListener("click", () => this.pick(id, group));
@@ -87,11 +91,14 @@ export class Nodes {
     return { group, ...node, dots: new Map(), seen: undefined, member: "" };
   }
 
-  /** @param {Frame} frame */
-  update(frame) {
+  /** @param {Frame} frame @param {News} news */
+  update(frame, news) {
     for (const [id, node] of this.#nodes) {
       const server = frame.servers[id];
-      if (server) this.#paint(node, id, server, frame);
+      if (!server) continue;
+      this.#paint(node, id, server, frame);
+      this.#ballots(node, id, news.ballots[id] ?? {});
+      put(node.group, "data-changed", news.changed[id] ?? null);
     }
     this.timers(frame, frame.time_us);
   }
@@ -124,11 +131,13 @@ export class Nodes {
     const low = server.role === "leader" && !server.crashed ? 5 : 0;
     put(node.name, "y", low);
     put(node.term, "y", low + 14);
-    const reads = server.reads ?? 0;
+    const reads = Object.keys(server.reads ?? {}).length;
     show(node.reads, reads > 0);
     say(/** @type {Element} */ (node.reads.lastElementChild), reads === 1 ? "1 read" : `${reads} reads`);
+    const writes = !server.crashed && ((server.waiting ?? 0) > 0 || (server.durable_index ?? server.last_index) < server.last_index);
+    show(node.disk, writes);
+    say(/** @type {Element} */ (node.disk.lastElementChild), server.waiting ? `disk: ${server.waiting}` : "disk");
     put(node.arc, "data-kind", server.timer.kind || null);
-    this.#ballots(node, id, server, candidate);
   }
 
   /** Words stand a little to the outside of their node, but inside the picture. @param {Node} node @param {string} id @param {number} letters */
@@ -141,17 +150,27 @@ export class Nodes {
     put(node.votes, "x", place.toFixed(1));
   }
 
-  /** One dot per peer, on the side where that peer sits. @param {Node} node @param {string} id @param {Server} server @param {boolean} candidate */
-  #ballots(node, id, server, candidate) {
-    const peers = candidate ? [...this.seats.keys()].filter((peer) => peer !== id) : [];
+  /** One ballot per voter, on the side where that voter sits: ● granted, ✗ refused, ◐ answered, ○ asked, · nothing.
+   * @param {Node} node @param {string} id @param {Record<string, Ballot>} ballots */
+  #ballots(node, id, ballots) {
     const here = this.seats.get(id) ?? { x: 0, y: 0 };
+    const peers = Object.keys(ballots).filter((peer) => this.seats.has(peer));
     keep(node.ballots, node.dots, peers, (peer) => {
       const there = this.seats.get(peer) ?? here;
       const angle = Math.atan2(there.y - here.y, there.x - here.x);
       const reach = this.size + 19;
-      return { dot: draw("circle", { r: 5, cx: reach * Math.cos(angle), cy: reach * Math.sin(angle), "data-peer": peer }) };
+      const title = draw("title");
+      const transform = `translate(${(reach * Math.cos(angle)).toFixed(1)} ${(reach * Math.sin(angle)).toFixed(1)})`;
+      return { title, dot: draw("g", { transform, "data-peer": peer }, title, draw("circle"), draw("path")) };
     }, ({ dot }) => dot);
-    for (const [peer, { dot }] of node.dots) put(dot, "class", server.votes[peer] ? "rl-ballot rl-granted" : "rl-ballot");
+    for (const [peer, { dot, title }] of node.dots) {
+      const ballot = ballots[peer] ?? "nothing";
+      const [, circle, mark] = /** @type {Element[]} */ ([...dot.children]);
+      put(dot, "class", `rl-ballot rl-${ballot}`);
+      say(title, `${peer}: ${BALLOT_WORDS[ballot]}`);
+      if (circle) put(circle, "r", ballot === "nothing" ? 1.8 : 5);
+      if (mark) put(mark, "d", ballotMark(ballot));
+    }
   }
 
   /** Let the timers show this moment. @param {Frame} frame @param {number} clock */
@@ -169,6 +188,18 @@ export class Nodes {
       { duration: 320, delay: after, easing: "ease-out" },
     );
   }
+}
+
+/** What stands inside a ballot. @param {Ballot} ballot */
+export function ballotMark(ballot) {
+  if (ballot === "refused") return "M-2.6 -2.6 2.6 2.6M2.6 -2.6 -2.6 2.6";
+  return ballot === "reply" ? "M0 -5a5 5 0 0 1 0 10z" : "";
+}
+
+/** A small plate with a word, beside a node. @param {string} name @param {number} x @param {number} y */
+function badge(name, x, y) {
+  const place = { class: `rl-plate ${name}`, transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` };
+  return draw("g", place, draw("rect", { x: -22, y: -8.5, width: 44, height: 17, rx: name === "rl-disk" ? 3 : 8.5 }), draw("text", { y: 4 }));
 }
 
 /** The two lines at a node: of a member that asks for votes, they stand for themselves. @param {string} words @param {string} member @param {string} votes */

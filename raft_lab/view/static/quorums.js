@@ -1,8 +1,8 @@
 // @ts-check
-import { jointTallies } from "./cluster.js";
+import { talliesOf } from "./cluster.js";
 import { keep, make, put, say, show } from "./dom.js";
 
-/** While a configuration is joint: two majorities, filled one by one, and both are needed. */
+/** Majorities, filled one by one: two while a configuration is joint, and both are needed. */
 
 /** @typedef {import("./tape.js").Frame} Frame */
 /** @typedef {import("./cluster.js").Tally} Tally */
@@ -12,11 +12,11 @@ export class Quorums {
   #seen = "";
   /** @type {Map<string, {box: HTMLElement}>} */
   #boxes = new Map();
-  element = make("div", { class: "rl-quorums", role: "group", "aria-label": "Joint consensus: two majorities are needed", hidden: "" });
+  element = make("div", { class: "rl-quorums", role: "group", "aria-label": "Majorities that are needed", hidden: "" });
 
   /** @param {Frame} frame */
   update(frame) {
-    const tallies = jointTallies(frame);
+    const tallies = talliesOf(frame);
     const look = JSON.stringify(tallies);
     if (look === this.#seen) return;
     this.#seen = look;

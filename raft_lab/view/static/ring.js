@@ -9,6 +9,10 @@ import { Flight } from "./flight.js";
 
 /** @typedef {import("./tape.js").Frame} Frame */
 /** @typedef {import("./tape.js").Step} Step */
+/** @typedef {import("./tape.js").Message} Message */
+/** @typedef {import("./ballots.js").Ballot} Ballot */
+/** @typedef {{lost?: Message, ballots: Record<string, Record<string, Ballot>>, changed: Record<string, string>}} News what the frame alone does not tell: the
+ * message that this step lost, how elections stand, and which fields of which server this step has changed */
 /** @typedef {{kind: "server", id: string} | {kind: "message", id: string} | {kind: "link", a: string, b: string}} Subject */
 
 export class Ring {
@@ -19,7 +23,7 @@ export class Ring {
   constructor(pick) {
     this.links = new Links((a, b, element) => pick({ kind: "link", a, b }, element));
     this.nodes = new Nodes((id, element) => pick({ kind: "server", id }, element));
-    this.flight = new Flight((id, element) => pick({ kind: "message", id }, element));
+    this.flight = new Flight((id, element) => pick({ kind: "message", id }, element), this.links);
     this.element = draw(
       "svg",
       { viewBox: `0 -12 ${RING_WIDTH} ${RING_HEIGHT + 12}`, class: "rl-ring", role: "group", "aria-label": "The cluster: servers, links and messages" },
@@ -28,13 +32,13 @@ export class Ring {
     this.element.addEventListener("keydown", (event) => this.#walk(event));
   }
 
-  /** @param {Frame} frame @param {Step | null} step the step that led here from the frame on show, if one did */
-  update(frame, step) {
+  /** @param {Frame} frame @param {Step | null} step the step that led here from the frame on show, if one did @param {News} news */
+  update(frame, step, news) {
     this.#frame = frame;
     if (this.nodes.seat(frame)) this.#settle();
     this.links.update(frame, this.nodes.seats);
-    this.nodes.update(frame);
-    const lasts = this.flight.update(frame, step);
+    this.nodes.update(frame, news);
+    const lasts = this.flight.update(frame, step, news.lost);
     if (step?.verb === "deliver" && step.actor && !prefersStillness()) this.nodes.pulse(step.actor, lasts * 0.7);
   }
 

@@ -5,7 +5,7 @@
  */
 
 /** @typedef {{term: number, text: string, kind: string}} Entry */
-/** @typedef {{next_index: number, match_index: number}} Progress */
+/** @typedef {{next_index: number, match_index: number, acked_round?: number}} Progress */
 /**
  * @typedef {object} Server
  * @property {string} role @property {boolean} crashed @property {number} term @property {string} voted_for
@@ -15,7 +15,9 @@
  * @property {{kind: string, from_us: number, due_us: number}} timer @property {Record<string, string>} can
  * @property {number} [durable_index] @property {number} [waiting] messages that wait for the disk
  * @property {{index: number, term: number, configuration: string}} [snapshot] what its log stands on
- * @property {number} [reads] reads under way at a leader @property {Record<string, string>} [machine]
+ * @property {Record<string, number>} [reads] at a leader, reads under way, with the round of heartbeats that each waits for
+ * @property {Record<string, string>} [machine] @property {number} [round] the latest round that a read asked for
+ * @property {string} [configuration] @property {Record<string, string>} [sessions] @property {Record<string, string>} [extra]
  */
 /**
  * @typedef {object} Message
@@ -35,6 +37,8 @@
  * @property {number} id @property {number} parent @property {Frame} [frame] @property {unknown} [patch]
  * @property {string} verb @property {string} actor @property {string} message @property {string} sentence
  * @property {string} rule @property {string} section @property {string} code @property {string[]} marks
+ * @property {{kind: "propose" | "read", what: string, id?: string}} [ask] what a client asked for at this step
+ * @property {{kind: "accepted" | "rejected" | "applied" | "read", index?: number, term?: number, what?: string, id?: string}[]} [answers]
  */
 
 /** @param {unknown} value @returns {value is Record<string, unknown>} */
