@@ -12,10 +12,11 @@ import difflib
 import re
 import traceback
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import fields
+from dataclasses import FrozenInstanceError, fields
 from typing import Any, ClassVar
 
 from raft_lab.raft.errors import HandlerError
+from raft_lab.raft.guard import bounded
 from raft_lab.raft.log import Log
 from raft_lab.raft.machine import Machine
 from raft_lab.raft.membership import Configuration
@@ -221,13 +222,16 @@ class Core:
         Raises:
             HandlerError: a handler raised, or left something behind that is not a value.
         """
+        what = type(event.message).__name__ if isinstance(event, Receive) else type(event).__name__
         try:
             server = cls(state, now)
-            server._handle(event)
+            if cls.__module__ == _OURS:
+                server._handle(event)
+            else:
+                bounded(cls, f"{state.id} while handling {what}", server._handle, event)
         except HandlerError:
             raise
-        except Exception as error:
-            what = type(event.message).__name__ if isinstance(event, Receive) else type(event).__name__
+        except (Exception, SystemExit) as error:
             raise HandlerError(f"{cls.__name__} failed on {state.id} while handling {what}: {_where(error)}") from error
         return server._outcome(state)
 
@@ -235,7 +239,7 @@ class Core:
         """Find the handler by the event's type; see server.py."""
 
     def _outcome(self, before: State) -> Outcome:
-        if type(self).__module__ != "raft_lab.raft.server":
+        if type(self).__module__ != _OURS:
             self._check_values()
         if self.id != before.id:
             raise HandlerError(f"{type(self).__name__} set self.id on {before.id}; a server keeps its name")
@@ -307,10 +311,14 @@ def _snake(name: str) -> str:
     return re.sub("([A-Z])", lambda capital: "_" + capital.group().lower(), name).strip("_")
 
 
-def _where(error: Exception) -> str:
+def _where(error: BaseException) -> str:
     """The error, and the line of code in which it arose."""
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, RecursionError):
+        said = "it calls itself without an end"
+    elif isinstance(error, FrozenInstanceError):
+        said += "; messages, entries and roles are values: make another with dataclasses.replace(…)"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != "<string>"]
     if not frames:
         return said
     last = frames[-1]
@@ -318,6 +326,8 @@ def _where(error: Exception) -> str:
     return f"{said} (line {last.lineno} of {last.name}{line})"
 
 
+_OURS = "raft_lab.raft.server"
+"""Where the class stands whose code needs no watching."""
 _PART_TYPES: dict[str, type] = {"str": str, "int": int, "bool": bool, "tuple[Entry, ...]": tuple}
 _FIELD_TYPES: dict[str, tuple[type, ...]] = {
     "current_term": (int,),
