@@ -6,6 +6,7 @@ a frame is null. Every 64th step carries its whole frame, so that a picture neve
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from raft_lab.check.invariants import INVARIANTS
@@ -23,7 +24,17 @@ from raft_lab.raft.messages import (
     RequestVoteReply,
     TimeoutNow,
 )
-from raft_lab.raft.state import Candidate, Leader, PreCandidate, State
+from raft_lab.raft.state import (
+    Accepted,
+    Answer,
+    Applied,
+    Candidate,
+    Leader,
+    PreCandidate,
+    ReadDone,
+    Rejected,
+    State,
+)
 from raft_lab.sim import actions
 from raft_lab.sim.cluster import step_code
 from raft_lab.sim.schedule import Flight, Schedule
@@ -51,6 +62,7 @@ def encode_step(step: Step) -> Json:
         "section": sentence.section,
         "code": step_code(step),
         "marks": _marks(step),
+        **_clients(step),
     }
     if step.parent is None or step.id % KEYFRAME_EVERY == 0:
         encoded["frame"] = frame(step)
@@ -322,6 +334,40 @@ def _printed(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "none"
     return "yes" if value is True else "no" if value is False else str(value)
+
+
+def _clients(step: Step) -> Json:
+    """What a client asked for at this step, and what clients were told."""
+    told: Json = {}
+    match step.action:
+        case actions.Propose(_, op):
+            told["ask"] = {"kind": "propose", "what": str(op)}
+        case actions.Read(_, id, how):
+            told["ask"] = {"kind": "read", "what": "read" if how == "read-index" else f"{how} read", "id": id}
+    log = step.world.servers[step.action.actor].log if step.action and step.action.actor in step.world.servers else None
+    answers = [encoded for answer in step.transition.answers if (encoded := _answer(answer, log))]
+    if answers:
+        told["answers"] = answers
+    return told
+
+
+def _answer(answer: Answer, log: Log | None) -> Json:
+    match answer:
+        case Accepted(index, term):
+            return {"kind": "accepted", "index": index, "term": term}
+        case Rejected(_, reason):
+            return {"kind": "rejected", "what": reason}
+        case Applied(index, _, reply) if log and log.first_index <= index <= log.last_index:
+            return {"kind": "applied", "index": index, "term": log.term(index), "what": str(reply)}
+        case ReadDone(id, index, content):
+            return {"kind": "read", "id": id, "index": index, "what": _content(content)}
+    return {}
+
+
+def _content(machine: Any) -> str:
+    if not isinstance(machine, Mapping):
+        return str(machine)
+    return ", ".join(f"{key} = {value}" for key, value in machine.items()) or "nothing"
 
 
 def _message_id(step: Step) -> str:

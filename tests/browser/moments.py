@@ -26,7 +26,7 @@ THEMES = {
     "dark": ":root{--jp-layout-color1:#212121;--jp-ui-font-color1:rgba(255,255,255,.87);color-scheme:dark}"
     "body{background:#111}",
 }
-WIDTHS = (1280, 700)
+WIDTHS = (700, 1280)
 
 
 def split_vote() -> Cluster:
@@ -205,6 +205,11 @@ def main() -> None:
                     show(page, cluster, width, theme)
                     page.wait_for_timeout(130 if name == "partition" else 420)
                     path = Path(folder) / f"{name}-{theme}-{width}.png"
+                    page.locator(".raft-lab").screenshot(path=path)
+                    print(path)
+                for view in ("Space-time", "All fields"):
+                    page.get_by_role("tab", name=view).click()
+                    path = Path(folder) / f"{name}-{theme}-{view.split()[-1].lower()}.png"
                     page.locator(".raft-lab").screenshot(path=path)
                     print(path)
         browser.close()

@@ -107,7 +107,7 @@ export function talliesOf(frame) {
     const round = Math.min(...Object.values(server.reads ?? {}));
     if (server.role === "leader" && round < Infinity) {
       const answered = (/** @type {string} */ peer) => peer === id || (server.progress[peer]?.acked_round ?? 0) >= round;
-      tallies.push({ about: `heartbeats that a read at ${id} waits for`, counts: countIn(configurationOf(frame, id), answered) });
+      tallies.push({ about: `read at ${id}: round ${round}`, counts: countIn(configurationOf(frame, id), answered) });
     }
     if (!configurationOf(frame, id).old.length) continue;
     if (isAsking(server)) {

@@ -5,6 +5,11 @@ import { ballotsAt } from "./ballots.js";
 import { Ring } from "./ring.js";
 import { Quorums } from "./quorums.js";
 import { Ledger } from "./ledger.js";
+import { SpaceTime } from "./spacetime.js";
+import { Fields } from "./fields.js";
+import { Tabs } from "./tabs.js";
+import { ChangesLine, changesBetween, marksOf } from "./changes.js";
+import { followTheme } from "./theme.js";
 import { Agenda } from "./agenda.js";
 import { Menu } from "./menu.js";
 import { Faults } from "./faults.js";
@@ -37,17 +42,25 @@ class Lab {
     const perform = (/** @type {Deed} */ deed) => this.#act(deed.acts);
     const light = (/** @type {string} */ key) => this.#light(key);
     const desk = { command: () => this.faults.command(), closed: () => this.session.dead };
-    this.sentence = new Sentence();
+    this.changes = new ChangesLine();
+    this.sentence = new Sentence(this.changes.element);
     this.ring = new Ring((subject, element) => this.#pick(subject, element));
     this.quorums = new Quorums();
     this.ledger = new Ledger(light);
+    this.spacetime = new SpaceTime(this.session);
+    this.fields = new Fields();
+    this.tabs = new Tabs([
+      { name: "logs", label: "Logs", element: this.ledger.element, tools: this.ledger.tools, show: () => this.#repaint() },
+      { name: "spacetime", label: "Space-time", element: this.spacetime.element, tools: this.spacetime.tools, show: () => this.#repaint() },
+      { name: "fields", label: "All fields", element: this.fields.element, show: () => this.#repaint() },
+    ]);
     this.faults = new Faults(act, (side) => this.#showSides(side));
     this.agenda = new Agenda(perform, light, desk, (id, element) => this.#pick({ kind: "server", id }, element));
     this.transport = new Transport(this.session);
     this.invariants = new Invariants(this.session);
     this.code = new Code(this.session);
     this.menu = new Menu(perform, desk);
-    this.#side.append(this.ledger.element, this.faults.element, this.agenda.element);
+    this.#side.append(this.tabs.element, this.faults.element, this.agenda.element);
     const stage = make("div", { class: "rl-stage" }, make("div", { class: "rl-ring-box" }, this.ring.element, this.quorums.element), this.#side);
     const foot = make("footer", { class: "rl-foot" }, this.invariants.element, this.code.element, legend());
     this.root = make("div", { class: "raft-lab", tabindex: "-1", role: "region", "aria-label": "Raft lab" });
@@ -59,6 +72,7 @@ class Lab {
     this.root.addEventListener("pointerover", (event) => this.#onHover(event));
     this.root.addEventListener("focusin", (event) => this.#onHover(event));
     el.append(this.root);
+    this.lookAway = followTheme(this.root);
     this.leave = this.session.listen((news) => this.#hear(news));
     this.session.attach(model, () => this.root.closest(".jupyter-widgets-disconnected") !== null);
     this.#paint();
@@ -71,6 +85,7 @@ class Lab {
     else if (news === "notice") this.sentence.notice(this.session);
     else if (news === "kernel") this.#repaint();
     else this.#paint();
+    if (news === "steps" && this.tabs.current === "spacetime") this.spacetime.update();
   }
 
   /** What can be done has changed, though the step has not. */
@@ -89,14 +104,18 @@ class Lab {
     if (cursor !== this.#shown || frame !== this.#frame) {
       this.#frame = frame;
       const led = step.parent === this.#shown && this.#shown >= 0;
-      this.#shown = cursor;
       put(this.root, "data-step", cursor);
       put(this.root, "data-cursor", cursor);
+      this.#shown = cursor;
       const before = step.parent < 0 ? undefined : session.tape.frame(step.parent);
+      const changes = changesBetween(before, frame);
+      const changed = marksOf(changes);
+      if (before) this.changes.update(changes);
+      else this.changes.clear();
       const lost = step.verb === "drop" ? before?.messages[step.message] : undefined;
-      this.ring.update(frame, led ? step : null, { lost, ballots: ballotsAt(session.tape, cursor), changed: {} });
+      this.ring.update(frame, led ? step : null, { lost, ballots: ballotsAt(session.tape, cursor), changed });
       this.quorums.update(frame);
-      this.ledger.update(frame);
+      this.#paintView(frame, before, changed);
       this.faults.update(frame, this.session.dead);
       this.agenda.update(frame);
       this.menu.update(frame);
@@ -108,6 +127,13 @@ class Lab {
     this.transport.update();
     put(this.root, "data-playing", session.playing ? "true" : null);
     put(this.root, "data-dead", session.dead ? "true" : null);
+  }
+
+  /** Only the view that is open. @param {import("./tape.js").Frame} frame @param {import("./tape.js").Frame | undefined} before @param {Record<string, string>} changed */
+  #paintView(frame, before, changed) {
+    if (this.tabs.current === "logs") this.ledger.update(frame, before, changed);
+    else if (this.tabs.current === "spacetime") this.spacetime.update();
+    else this.fields.update(frame, before);
   }
 
   /** @param {[string, unknown[]][]} acts */
@@ -197,6 +223,8 @@ class Lab {
     this.session.detach(this.model);
     this.ring.close();
     this.ledger.close();
+    this.spacetime.close();
+    this.lookAway();
     this.transport.close();
     this.root.remove();
   }

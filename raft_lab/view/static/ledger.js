@@ -1,6 +1,6 @@
 // @ts-check
 import { hueOf, keep, make, put, say, show } from "./dom.js";
-import { leaderOf, membershipWords, roleWords } from "./cluster.js";
+import { leaderOf, membershipWords, readConfiguration, roleWords } from "./cluster.js";
 
 /** The ledger: every server's log, aligned by index. Only what is in sight is drawn once logs are long. */
 
@@ -10,7 +10,7 @@ import { leaderOf, membershipWords, roleWords } from "./cluster.js";
 /** @typedef {{box: HTMLElement, term: HTMLElement, text: HTMLElement, flag: HTMLElement}} Cell */
 /**
  * @typedef {object} Row
- * @property {HTMLElement} element @property {HTMLElement} name @property {HTMLElement} role @property {HTMLElement} facts
+ * @property {HTMLElement} element @property {HTMLElement} name @property {HTMLElement} role @property {HTMLElement} facts @property {HTMLElement} term @property {HTMLElement} vote
  * @property {HTMLElement} slots @property {HTMLElement} prefix @property {Map<string, Cell>} cells
  * @property {HTMLElement} next @property {HTMLElement} match
  */
@@ -26,6 +26,10 @@ export class Ledger {
   #heads = new Map();
   /** @type {Frame | undefined} */
   #frame;
+  /** @type {Frame | undefined} the frame of the step before */
+  #before;
+  /** @type {Record<string, string>} the fields of each server that this step has changed */
+  #changed = {};
   #columns = 0;
   #needed = 1;
   #room = 6;
@@ -37,6 +41,8 @@ export class Ledger {
   #body = make("div", { role: "rowgroup" });
   #scroll = make("div", { class: "rl-ledger-scroll", role: "table", "aria-label": "Logs of all servers by index", tabindex: "0" });
 
+  tools = make("div", { class: "rl-ledger-tools" });
+
   /** @param {(id: string) => void} light highlight a server everywhere */
   constructor(light) {
     this.light = light;
@@ -47,14 +53,43 @@ export class Ledger {
       if (this.#columns > ALL_DRAWN_UP_TO) this.#paint();
     }, { passive: true });
     this.element = make("section", { class: "rl-ledger", "aria-label": "Ledger" }, this.#scroll);
+    this.#fillTools();
     this.#observer = new ResizeObserver(([entry]) => this.#fit(entry?.contentRect.width ?? 0));
     this.#observer.observe(this.#scroll);
   }
 
-  /** @param {Frame} frame */
-  update(frame) {
-    if (this.#frame?.servers === frame.servers) return;
-    const before = this.#frame;
+  /** Ways to get about in long logs. */
+  #fillTools() {
+    const jump = (/** @type {string} */ label, /** @type {string} */ hint, /** @type {() => number} */ index) => {
+      const button = make("button", { type: "button", class: "rl-mode", title: hint }, label);
+      button.addEventListener("click", () => this.goTo(index()));
+      return button;
+    };
+    const servers = () => Object.values(this.#frame?.servers ?? {});
+    const input = make("input", { type: "text", inputmode: "numeric", class: "rl-input rl-jump", placeholder: "index", "aria-label": "Go to index" });
+    input.addEventListener("change", () => {
+      if (Number(input.value) > 0) this.goTo(Number(input.value));
+    });
+    this.tools.append(
+      input,
+      jump("committed", "go to the last committed entry", () => Math.max(1, ...servers().map(({ commit_index }) => commit_index))),
+      jump("end", "go to the end of the longest log", () => Math.max(1, ...servers().map(({ last_index }) => last_index))),
+    );
+  }
+
+  /** Bring an index into sight. @param {number} index */
+  goTo(index) {
+    const room = this.#width - NAMES_WIDTH;
+    this.#left = Math.max(0, (Math.min(index, this.#columns) - 0.5) * SLOT_WIDTH - room / 2);
+    this.#scroll.scrollLeft = this.#left;
+    this.#paint();
+  }
+
+  /** @param {Frame} frame @param {Frame} [before] the frame of the step before @param {Record<string, string>} [changed] by server */
+  update(frame, before, changed = {}) {
+    this.#before = before;
+    this.#changed = changed;
+    const shown = this.#frame;
     this.#frame = frame;
     let needed = 1;
     for (const server of Object.values(frame.servers)) {
@@ -63,7 +98,7 @@ export class Ledger {
     this.#needed = needed;
     this.#columns = Math.max(needed, this.#room);
     put(this.element, "style", `--rl-columns:${this.#columns}`);
-    this.#reveal(before, frame);
+    if (shown?.servers !== frame.servers) this.#reveal(shown, frame);
     this.#paint();
   }
 
@@ -122,7 +157,9 @@ export class Ledger {
   /** @param {string} id @returns {Row} */
   #makeRow(id) {
     const role = make("span", { class: "rl-badge" });
-    const facts = make("span", { class: "rl-ledger-facts" });
+    const term = make("span", { class: "rl-fact-term" });
+    const vote = make("span", { class: "rl-fact-vote" });
+    const facts = make("span", { class: "rl-ledger-facts" }, term, " · ", vote);
     const name = make("div", { class: "rl-ledger-name", role: "rowheader" }, make("strong", {}, id), role, facts);
     const prefix = make("div", { class: "rl-compacted", title: "compacted into a snapshot" }, "snapshot");
     const next = make("span", { class: "rl-next", title: "next_index: what the leader sends next" }, "▲");
@@ -131,7 +168,7 @@ export class Ledger {
     const element = make("div", { class: "rl-ledger-row", role: "row", "data-about": id }, name, slots);
     element.addEventListener("pointerenter", () => this.light(id));
     element.addEventListener("pointerleave", () => this.light(""));
-    return { element, name, role, facts, slots, prefix, cells: new Map(), next, match };
+    return { element, name, role, facts, term, vote, slots, prefix, cells: new Map(), next, match };
   }
 
   /** @param {Row} row @param {string} id @param {Server} server @param {Frame} frame @param {string} leader @param {number} low @param {number} high */
@@ -141,7 +178,9 @@ export class Ledger {
     put(row.role, "data-role", words);
     put(row.element, "data-crashed", server.crashed ? "true" : null);
     const member = membershipWords(frame, id);
-    say(row.facts, `term ${server.term} · ${member || (server.voted_for ? `voted ${server.voted_for}` : "no vote")}`);
+    say(row.term, `term ${server.term}`);
+    say(row.vote, member || (server.voted_for ? `voted ${server.voted_for}` : "no vote"));
+    put(row.element, "data-changed", this.#changed[id] ?? null);
     put(row.facts, "title", server.voted_for ? `voted for ${server.voted_for} in term ${server.term}` : `has not voted in term ${server.term}`);
     const keys = [];
     for (let index = Math.max(low, server.first_index); index <= Math.min(high, server.last_index); index += 1) keys.push(String(index));
@@ -151,10 +190,11 @@ export class Ledger {
       cell.box.remove();
       row.cells.delete(key);
     }
+    const before = this.#changed[id] ? this.#before?.servers[id] : undefined;
     const model = leader && leader !== id ? frame.servers[leader] : undefined;
     for (const key of keys) {
       const entry = server.log[key];
-      if (entry) paintCell(this.#cell(row, key), Number(key), entry, server, model);
+      if (entry) paintCell(this.#cell(row, key), Number(key), entry, server, model, before);
     }
     this.#paintSnapshot(row, server);
     const progress = model?.progress[id];
@@ -173,7 +213,8 @@ export class Ledger {
     put(row.prefix, "style", `--rl-index:1;--rl-span:${end}`);
     put(row.prefix, "data-hue", hueOf(term));
     put(row.prefix, "title", `compacted: a snapshot up to index ${index}, the last of term ${term}; members ${configuration}`);
-    say(row.prefix, end > 1 ? `snapshot ${index}, term ${term}` : `snap ${index}`);
+    const members = readConfiguration(configuration);
+    say(row.prefix, end > 3 ? `snapshot ${index}, term ${term}, members ${members ? shortConfiguration(members) : configuration}` : end > 1 ? `snapshot ${index}, term ${term}` : `snap ${index}`);
   }
 
   /** @param {Row} row @param {string} key @returns {Cell} */
@@ -197,13 +238,17 @@ export class Ledger {
   }
 }
 
-/** @param {Cell} cell @param {number} index @param {Entry} entry @param {Server} server @param {Server | undefined} leader */
-function paintCell(cell, index, entry, server, leader) {
+/** @param {Cell} cell @param {number} index @param {Entry} entry @param {Server} server @param {Server | undefined} leader
+ * @param {Server | undefined} before the server as it was before this step, if the step has changed it */
+function paintCell(cell, index, entry, server, leader, before) {
   const committed = index <= server.commit_index;
   const applied = index <= server.last_applied;
   const differs = leader !== undefined && differsFrom(leader, index, entry);
   const onDisk = index <= (server.durable_index ?? index);
   const state = `${committed ? "committed" : "uncommitted"}${applied ? ", applied" : ""}${differs ? ", differs from the leader" : ""}${onDisk ? "" : ", not on disk yet"}`;
+  const was = before?.log[String(index)];
+  const news = before && (was?.term !== entry.term || was.text !== entry.text) ? "new" : before && committed && index > before.commit_index ? "committed" : null;
+  put(cell.box, "data-changed", news);
   const words = `index ${index}, term ${entry.term}: ${entry.text} (${state})`;
   if (cell.box.title === words) return;
   cell.box.title = words;
@@ -212,7 +257,28 @@ function paintCell(cell, index, entry, server, leader) {
   put(cell.box, "class", `rl-cell${committed ? " rl-committed" : ""}${differs ? " rl-differs" : ""}${onDisk ? "" : " rl-in-memory"}`);
   say(cell.term, String(entry.term));
   say(cell.flag, differs ? "≠" : applied ? "✓" : "");
-  say(cell.text, entry.text);
+  const members = entry.kind === "configuration" ? readConfiguration(entry.text) : undefined;
+  say(cell.text, members ? shortConfiguration(members) : entry.text);
+}
+
+/** A configuration in the room of a cell: "S1–3", joint "1–3 & 3–5", with a learner "S1–3 +4". @param {import("./cluster.js").Configuration} configuration */
+export function shortConfiguration({ old, voters, learners }) {
+  const plain = [...old, ...voters, ...learners].every((name) => /^S\d+$/.test(name));
+  const names = (/** @type {string[]} */ list) => (plain ? ranges(list.map((name) => Number(name.slice(1)))) : list.join(" "));
+  const also = learners.length ? ` +${names(learners)}` : "";
+  return old.length ? `${names(old)} & ${names(voters)}${also}` : `${plain ? "S" : ""}${names(voters)}${also}`;
+}
+
+/** 1, 2, 3, 5 as "1–3,5". @param {number[]} numbers */
+function ranges(numbers) {
+  /** @type {[number, number][]} */
+  const runs = [];
+  for (const number of [...numbers].sort((a, b) => a - b)) {
+    const run = runs.at(-1);
+    if (run && run[1] === number - 1) run[1] = number;
+    else runs.push([number, number]);
+  }
+  return runs.map(([first, last]) => (first === last ? first : `${first}–${last}`)).join(",");
 }
 
 /** @param {Server} leader @param {number} index @param {Entry} entry */

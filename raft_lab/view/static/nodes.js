@@ -59,6 +59,7 @@ export class Nodes {
     const { x, y } = this.seats.get(id) ?? { x: 0, y: 0 };
     const r = this.size;
     const above = y < CENTRE.y;
+    const outward = x < CENTRE.x - 1 ? -1 : 1;
     const node = {
       shape: draw("path", { class: "rl-shape" }),
       crown: draw("path", { d: CROWN, class: "rl-crown", transform: `translate(0 ${-r * 0.57}) scale(${r / 38})` }),
@@ -71,8 +72,8 @@ export class Nodes {
       pulse: draw("circle", { r: r + 2, class: "rl-pulse" }),
       ballots: draw("g", { class: "rl-ballots" }),
       title: draw("title"),
-      reads: badge("rl-reads", r + 17, r * 0.74),
-      disk: badge("rl-disk", -r - 17, r * 0.74),
+      reads: badge("rl-reads", outward * (r + 17), r * 0.74),
+      disk: badge("rl-disk", outward * (r + 17), -r * 0.74),
     };
     const group = draw(
       "g",

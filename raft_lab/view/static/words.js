@@ -17,9 +17,11 @@ export class Sentence {
   #alert = make("div", { class: "rl-alert", role: "alert" });
   #quiet = make("p", { class: "rl-silent", role: "status" });
 
-  constructor() {
+  /** @param {HTMLElement} beneath what stands under the sentence without being read out with it */
+  constructor(beneath) {
     const head = make("div", { class: "rl-head" }, this.#title, this.#modified);
-    this.element = make("header", { class: "rl-words" }, head, this.#live, this.#alert, this.#quiet);
+    const said = make("div", { class: "rl-said" }, this.#live, beneath);
+    this.element = make("header", { class: "rl-words" }, head, said, this.#alert, this.#quiet);
   }
 
   /** @param {Session} session */
