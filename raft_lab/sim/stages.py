@@ -1,24 +1,32 @@
 """Stages of the lessons: everything is set, and the next move is the learner's.
 
-Unlike a scenario, which has lived through its story, a stage ends where the story begins.
+A scenario has lived through its story; a stage is where one begins, at step 0.
 """
 
 from __future__ import annotations
 
+from raft_lab.raft.messages import RequestVote
 from raft_lab.raft.rules import with_rules
 from raft_lab.raft.server import Server
+from raft_lab.sim import scenarios
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.scenarios import Stage
 
 
-def led(servers: int = 5, server: type[Server] = Server, leader: str = "S1") -> Cluster:
-    """`leader` leads term 1, everyone knows it, and its first entry, a no-op, is committed everywhere."""
+def _here(cluster: Cluster, call: str, server: type[Server]) -> Cluster:
+    """The same situation at the beginning of a tape: what led to it is not the learner's business."""
+    origin = f"cluster = stages.{call}" + ("" if server is Server else f"  # with {server.__name__}")
+    return Cluster.at(cluster.world, seed=cluster.seed, timing=cluster.schedule.timing, origin=origin)
+
+
+def led(servers: int = 5, server: type[Server] = Server) -> Cluster:
+    """S1 leads term 1, everyone knows it, and its first entry, a no-op, is committed everywhere."""
     cluster = Cluster(servers, seed=1, server=server)
-    cluster.timeout(leader)
+    cluster.timeout("S1")
     cluster.deliver_all()
-    cluster.heartbeat(leader)
+    cluster.heartbeat("S1")
     cluster.deliver_all()
-    return cluster
+    return _here(cluster, f"led({servers})", server)
 
 
 # --- Log replication ---------------------------------------------------------------------------------
@@ -37,7 +45,15 @@ def log_conflict(server: type[Server] = Server) -> Cluster:
     cluster = Cluster(3, seed=1, server=with_rules(server, "one entry a message"), logs=logs)
     Stage(cluster).elect("S1", "S3")
     cluster.drop("S1", "S2", "RequestVote")
-    return cluster
+    return _here(cluster, "log_conflict()", server)
+
+
+def figure_7(server: type[Server] = Server) -> Cluster:
+    """The paper's Figure 7: L has just become leader of term 8, and six followers have other logs than it."""
+    cluster = scenarios.figure_7(server)
+    Stage(cluster).lose_all()
+    cluster.heartbeat("L")
+    return _here(cluster, "figure_7()", server)
 
 
 def figure_8(server: type[Server] = Server) -> Cluster:
@@ -56,4 +72,33 @@ def figure_8(server: type[Server] = Server) -> Cluster:
     cluster.crash("S5")
     cluster.restart("S1")
     stage.elect("S1", "S2", "S3")
-    return cluster
+    for message in cluster.messages:
+        if isinstance(message, RequestVote) or message.dst == "S5":
+            cluster.drop(message)
+    return _here(cluster, "figure_8()", server)
+
+
+# --- Membership changes ------------------------------------------------------------------------------
+
+
+def before_the_move(server: type[Server] = Server) -> Cluster:
+    """S1 leads S2 and S3, and x is 1 on all of them."""
+    cluster = led(3, server)
+    cluster.propose("set x 1", "S1")
+    cluster.deliver_all()
+    cluster.heartbeat("S1")
+    cluster.deliver_all()
+    return _here(cluster, "before_the_move()", server)
+
+
+# --- Clients -----------------------------------------------------------------------------------------
+
+
+def x_is_old(server: type[Server] = Server) -> Cluster:
+    """S1 leads five servers, and x is old on all of them."""
+    cluster = led(5, server)
+    cluster.propose("set x old", "S1")
+    cluster.deliver_all()
+    cluster.heartbeat("S1")
+    cluster.deliver_all()
+    return _here(cluster, "x_is_old()", server)

@@ -52,6 +52,18 @@ class Tables:
         return pd.DataFrame(rows, columns=["server", "index", "term", "value", "committed"])
 
     @property
+    def ledger(self) -> pd.DataFrame:
+        """One row a server and one column an index: the logs side by side, committed entries with a check mark."""
+        import pandas as pd
+
+        rows = {
+            s.id: {index: f"{entry}{' ✓' if index <= s.commit_index else ''}" for index, entry in s.log}
+            for s in self._cluster.world.servers.values()
+        }
+        columns = sorted({index for row in rows.values() for index in row})
+        return pd.DataFrame.from_dict(rows, orient="index", columns=columns or None).fillna("")
+
+    @property
     def messages(self) -> pd.DataFrame:
         """One row a message in flight; times in microseconds."""
         import pandas as pd
