@@ -27,6 +27,15 @@ _OPEN = f"async () => {{ {_PANEL} await idle(); }}"
 _RUN = f"async (code) => {{ {_PANEL} window.running = app.commands.execute(code); }}"
 _IDLE = f"async () => {{ {_PANEL} await window.running; await idle(); }}"
 _SAVE = f"async () => {{ {_PANEL} await panel.context.save(); }}"
+_SHOW = f"""async (id) => {{ {_PANEL}
+  const number = panel.content.widgets.findIndex((cell) => cell.model.id === id);
+  panel.content.activeCellIndex = number;
+  await panel.content.scrollToItem(number, "start");
+  return number;
+}}"""
+_REWRITE = f"""async ([id, source]) => {{ {_PANEL}
+  panel.content.widgets.find((cell) => cell.model.id === id).model.sharedModel.setSource(source);
+}}"""
 _START = f"""async (code) => {{ {_PANEL}
   const cell = (window.cell = {{ said: "" }});
   const future = panel.sessionContext.session.kernel.requestExecute({{ code, store_history: false }});
@@ -93,6 +102,27 @@ class Notebook:
     def await_idle(self) -> None:
         """Wait until the kernel has done what was started."""
         self.page.evaluate(_IDLE)
+
+    def cell(self, id: str) -> Locator:
+        """Scroll to a cell; answers with it."""
+        number = self.page.evaluate(_SHOW, id)
+        return self.page.locator(f'.jp-Cell[data-windowed-list-index="{number}"]')
+
+    def source(self, id: str) -> str:
+        """What is written in a cell of the saved notebook."""
+        return next("".join(cell["source"]) for cell in self.save()["cells"] if cell["id"] == id)
+
+    def rewrite(self, id: str, source: str) -> None:
+        """Write something else into a cell, run it, and wait for the end."""
+        self.cell(id)
+        self.page.evaluate(_REWRITE, [id, source])
+        self.run_cell(id)
+
+    def run_cell(self, id: str) -> None:
+        """Run one cell and wait for the end."""
+        self.cell(id)
+        self.page.evaluate(_RUN, "notebook:run-cell")
+        self.await_idle()
 
     def kernel(self, code: str) -> str:
         """What the kernel prints when it runs `code`, which leaves no trace in the notebook."""

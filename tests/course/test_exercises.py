@@ -1,0 +1,44 @@
+"""The exercises: the right answer passes, and each mistake is told by what it breaks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raft_lab.course import APPEND_ENTRIES, Exercise
+
+sys.path.insert(0, str(Path(__file__).parent))
+import answers
+
+RIGHT: list[tuple[Exercise, Any]] = [(APPEND_ENTRIES, answers.Replicates)]
+WRONG: list[tuple[Exercise, Any, str]] = [
+    (APPEND_ENTRIES, answers.LooksOnlyAtTheIndex, "Log Matching is broken"),
+    (APPEND_ENTRIES, answers.TruncatesAlways, "Commit Rule is broken"),
+    (APPEND_ENTRIES, answers.AppendsTwice, "is broken"),
+    (APPEND_ENTRIES, answers.KeepsConflicts, "State Machine Safety is broken"),
+    (APPEND_ENTRIES, answers.CountsItsOwnTail, "The answer says that the logs match up to 0; yours says 1."),
+    (APPEND_ENTRIES, answers.ObeysOldLeaders, "is broken"),
+    (APPEND_ENTRIES, answers.SaysNothing, "yours sends nothing"),
+]
+
+
+@pytest.mark.parametrize(("exercise", "answer"), RIGHT, ids=lambda value: getattr(value, "__name__", ""))
+def test_the_right_answer_gets_all_points(exercise: Exercise, answer: Any) -> None:
+    verdict = exercise.check(answer)
+
+    assert verdict.passed, str(verdict)
+    assert verdict.points == exercise.points
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer", "said"), WRONG, ids=lambda value: getattr(value, "__name__", "")[:30] or "said"
+)
+def test_a_mistake_gets_no_points_and_is_told(exercise: Exercise, answer: Any, said: str) -> None:
+    verdict = exercise.check(answer)
+
+    assert not verdict.passed
+    assert verdict.points == 0
+    assert said in str(verdict)
