@@ -60,7 +60,7 @@ class AppendEntries:
     """A leader sends entries, or none as a heartbeat, to be placed after the entry at `prev_log_index` (5.3).
 
     `round` numbers the leader's rounds of heartbeats and `sent_at` is its local time in microseconds; both
-    come back with the answer, for reads (dissertation 6.4).
+    come back with the answer, for reads (dissertation 6.4), the time only from who is sticky.
     """
 
     src: str

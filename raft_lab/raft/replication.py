@@ -14,6 +14,7 @@ from raft_lab.raft.messages import (
     InstallSnapshotReply,
 )
 from raft_lab.raft.state import Applied, Follower, Leader, Progress, State
+from raft_lab.raft.values import NEVER
 
 
 class Replication(Election):
@@ -129,10 +130,14 @@ class Replication(Election):
                 match_index,
                 prev_log_index=m.prev_log_index,
                 round=m.round,
-                sent_at=m.sent_at,
+                sent_at=self.holds_on_from(m),
                 **conflict,
             )
         )
+
+    def holds_on_from(self, m: AppendEntries | InstallSnapshot) -> int:
+        """Only who is sticky from now on gives the leader a lease, counted from when it sent the message (6.4.1)."""
+        return m.sent_at if self.is_sticky() else NEVER
 
     # What the leader learns
 
@@ -255,7 +260,7 @@ class Replication(Election):
             self.log = self.log.compact(m.snapshot) if self.keeps_tail(m.snapshot) else Log(m.snapshot)
             self.commit_index = self.last_applied = index
             self.machine = m.snapshot.machine
-        self.send(InstallSnapshotReply(self.id, m.src, self.current_term, index, m.round, m.sent_at))
+        self.send(InstallSnapshotReply(self.id, m.src, self.current_term, index, m.round, self.holds_on_from(m)))
 
     def keeps_tail(self, snapshot: Snapshot) -> bool:
         """What follows the snapshot stays only if the log agrees with it where it ends (Figure 13, step 6)."""

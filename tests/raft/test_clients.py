@@ -245,6 +245,14 @@ def test_the_lease_runs_from_when_a_message_was_sent_not_from_when_its_answer_ca
     assert not read(state, "lease", now=185_000).answers
 
 
+def test_only_who_is_sticky_gives_a_lease():
+    m = AppendEntries("S1", "S2", 1, 0, 0, (), 0, round=9, sent_at=100)
+    (sticky,) = receive(server(id="S2"), m, STICKY).messages
+    (fickle,) = receive(server(id="S2"), m).messages
+    assert (sticky.round, sticky.sent_at) == (9, 100)
+    assert (fickle.round, fickle.sent_at) == (9, NEVER)
+
+
 def test_a_lease_is_worth_nothing_while_a_transfer_is_on():
     """Another one may be elected at once, without any timeout."""
     state = Server.step(steady(acked_at=0), TransferLeadership("S2")).state
