@@ -201,6 +201,8 @@ class Election(Core):
             self.answer(Rejected(self.leader_id, "only the leader can hand over"))
         elif to == self.id or not self.configuration.is_voter(to):
             self.answer(Rejected(self.id, f"{to} is not another voter"))
+        elif self.role.transferee is not None:  # again and again, it would put off the check for a quorum for ever
+            self.answer(Rejected(self.id, f"{self.id} is handing over to {self.role.transferee}"))
         else:
             self.role = replace(self.role, transferee=to)
             self.reset_election_timer()

@@ -385,6 +385,26 @@ def test_what_an_administrator_knows_of_a_transfer():
     assert repr(transfer) == "<hand over from S1 to S2: overtaken>"
 
 
+def test_transfers_that_are_asked_for_again_and_again_do_not_put_off_the_check_for_a_quorum():
+    """Each transfer has a whole timeout, which begins when it is asked for: a second one waits for the first."""
+    cluster = Cluster(3, seed=1, rules=["check-quorum"])
+    cluster.run_until(leader=True)
+    first = cluster.leader
+    to = next(name for name in cluster.servers if name != first)
+    cluster.partition({first})
+    for _ in range(10):
+        cluster.transfer_leadership(to, first)
+        cluster.run(100)
+    assert not cluster[first].is_leader
+
+
+def test_a_second_transfer_waits_for_the_first():
+    state = hand_over(leader(1, 1, match={"S2": 1}), "S2").state
+    outcome = hand_over(state, "S3")
+    assert outcome.state == state
+    assert outcome.reply == Rejected("S1", "S1 is handing over to S2")
+
+
 def test_what_is_sent_meanwhile_is_still_replicated():
     state = hand_over(leader(1, 1, match={"S2": 2}), "S2").state
     assert {m.dst for m in sent(beat(state))} == {"S2", "S3"}
