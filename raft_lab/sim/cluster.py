@@ -630,7 +630,7 @@ class Cluster:
 
     def _do(self, action: Action, timed: bool, now_us: int | None = None) -> Step:
         with self.lock:
-            refusal = action.refusal(self.world)
+            refusal = action.refusal(self.world) or self._outlives_elections(action)
             if refusal:
                 raise ActionRefused(refusal)
             step = self.tape.visited(self.now, action, timed)
@@ -643,6 +643,16 @@ class Cluster:
                 found = check(before.world, action, done) if check else ()
                 step = self.tape.add(before, action, timed, done, schedule, tuple(found))
             return self._enter(step)
+
+    def _outlives_elections(self, action: Action) -> str | None:
+        """Why no lease is of use with these timeouts, or None: it must end before an election may begin."""
+        lease, shortest = getattr(self.world.behaviour, "lease_us", 0), self.schedule.timing.election_timeout_us[0]
+        if isinstance(action, actions.Read) and action.how == "lease" and lease >= shortest:
+            return (
+                f"a lease of {lease / 1000:g} ms is worth nothing where an election may begin after "
+                f"{shortest / 1000:g} ms: use a Server with a shorter lease_us, or longer election timeouts"
+            )
+        return None
 
     def _enter(self, step: Step) -> Step:
         if step is not self.now:

@@ -142,3 +142,29 @@ def test_a_lease_is_worth_nothing_any_more_once_someone_was_told_to_take_over():
     cluster.read("S1", how="lease")
     assert not served(cluster)
     assert cluster.violations == []
+
+
+def test_who_was_not_sticky_when_it_answered_has_lent_nothing():
+    """The rule is switched on while the cluster runs: what was acknowledged before binds nobody."""
+    cluster = Cluster(3, seed=2)
+    cluster.timeout("S1")
+    cluster.deliver_all()
+    cluster.propose("set x old")
+    cluster.deliver_all()
+    cluster.switch("leader stickiness", on=True)
+    cluster.timeout("S2")
+    take_over(cluster, "S2", "S3")
+    assert cluster["S2"].is_leader
+    cluster.read("S1", how="lease")
+    assert not served(cluster)
+    assert cluster.violations == []
+
+
+def test_a_lease_that_is_longer_than_an_election_timeout_is_refused():
+    """Else S1 would still trust a lease of 135 ms when the others, after 15, have elected another leader."""
+    cluster = Cluster(3, seed=2, rules=["leader stickiness"], timing=Timing(election_timeout_us=(15_000, 30_000)))
+    cluster.timeout("S1")
+    cluster.deliver_all()
+    with pytest.raises(ActionRefused, match=r"a lease of 135 ms is worth nothing where an election may .* after 15 ms"):
+        cluster.read("S1", how="lease")
+    cluster.read("S1")
