@@ -13,9 +13,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from raft_lab.check.clients import history_of
 from raft_lab.check.counterexample import Counterexample
 from raft_lab.check.explore import Bounds, Report, explore
+from raft_lab.check.histories import History, HistoryError, Operation
 from raft_lab.check.invariants import INVARIANTS, broken_by
+from raft_lab.check.linearizability import Linearizability, check_linearizable
+from raft_lab.check.models import MODELS, Model
 from raft_lab.raft.errors import HandlerError, RaftLabError
 from raft_lab.raft.log import Command, Entry, Log, Noop, Snapshot
 from raft_lab.raft.machine import Machine, Session
@@ -44,6 +48,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "INVARIANTS",
+    "MODELS",
     "RULES",
     "ActionRefused",
     "AppendEntries",
@@ -57,13 +62,18 @@ __all__ = [
     "Entry",
     "Follower",
     "HandlerError",
+    "History",
+    "HistoryError",
     "InstallSnapshot",
     "InstallSnapshotReply",
     "Leader",
+    "Linearizability",
     "Log",
     "Machine",
     "Message",
+    "Model",
     "Noop",
+    "Operation",
     "PreVote",
     "PreVoteReply",
     "Progress",
@@ -82,7 +92,9 @@ __all__ = [
     "TraceError",
     "Transfer",
     "UnknownName",
+    "check_linearizable",
     "explore",
+    "history_of",
     "with_rules",
     "without",
 ]
@@ -99,4 +111,6 @@ Cluster.faces.update(
     tables=_later("raft_lab.view.tables", "Tables"),
     timeline=_later("raft_lab.view.charts", "timeline"),
     mimebundle=_later("raft_lab.view.picture", "mimebundle"),
+    operations=history_of,
 )
+History.faces.update(picture=_later("raft_lab.view.history", "mimebundle"))

@@ -86,6 +86,8 @@ class Reader:
                 return json.loads(token.replace("\n", "\\n"))
             except json.JSONDecodeError:
                 raise EdnError(f"this string is not understood: {token[:30]}", self.line) from None
+        if re.fullmatch(r"0x[0-9a-fA-F]{1,30}", token):
+            return int(token, 16)
         if re.fullmatch(r"[+-]?\d{1,30}N?", token):
             return int(token.rstrip("N"))
         if re.fullmatch(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?M?", token):

@@ -60,6 +60,8 @@ class Operation:
         return self.returned is None
 
     def __str__(self) -> str:
+        if self.kind == "txn":
+            return _transaction_text(*self.argument)
         return " ".join([self.kind, *(value_text(part) for part in (self.key, self.argument) if part is not None)])
 
 
@@ -76,6 +78,16 @@ def value_text(value: Any) -> str:
             return "[" + " ".join(value_text(item) for item in value) + "]"
         case _:
             return str(value)
+
+
+def _transaction_text(compare: tuple[Any, ...], then: tuple[Any, ...], otherwise: tuple[Any, ...]) -> str:
+    """A transaction as people write it: `txn [if x = 1: put x 2 else get x]`."""
+    condition = " and ".join(f"{value_text(key)} {how} {value_text(value)}" for key, how, value in compare)
+    does, else_does = (
+        ", ".join(" ".join(value_text(item) for item in part if item is not None) for part in parts)
+        for parts in (then, otherwise)
+    )
+    return f"txn [{f'if {condition}: ' if compare else ''}{does}{f' else {else_does}' if otherwise else ''}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +133,10 @@ class History:
 
     def when(self, moment: int) -> str:
         """A moment in words: by the clock if it ran, else by the tape's step."""
-        if self.times_us and self.times_us[-1] > self.times_us[0]:
-            return f"{self.times_us[moment] / 1000:.1f} ms"
+        span = self.times_us[-1] - self.times_us[0] if self.times_us else 0
+        if span:
+            us = self.times_us[moment]
+            return f"{us / 1000:.1f} ms" if span >= 10_000 else f"{us} µs"
         return f"step {self.steps[moment]}" if self.steps else f"moment {moment}"
 
     @classmethod

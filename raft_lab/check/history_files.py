@@ -69,18 +69,23 @@ def _read(text: str) -> History:
     return _from_edn(text)
 
 
+def _name(client: Any) -> str:
+    """What people call a client that is a number to its program."""
+    return f"client {client}" if str(client).isdigit() else str(client)
+
+
 # --- JSON ------------------------------------------------------------------------------------------------------------
 
 
 def _from_json(text: str) -> History:
+    if f'"{FORMAT}"' not in text[:100]:
+        return _from_lines(text)
     try:
         content = json.loads(text)
-    except json.JSONDecodeError:
-        return _from_lines(text)
+    except json.JSONDecodeError as error:
+        raise _Wrong(f"it is not whole JSON ({error.msg}); was it cut short?", error.lineno) from None
     except RecursionError:
         raise _Wrong("it is nested too deeply") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        return _from_lines(text)
     if content.get("version") != VERSION:
         raise _Wrong(f"it has version {content.get('version')!r}, and this raft_lab reads {VERSION}")
     try:
@@ -121,7 +126,7 @@ def _from_lines(text: str) -> History:
         if times[1] is not None and times[1] < times[0]:
             raise _Wrong("it returns before it is called", line)
         number = len(operations)
-        operations.append(Operation(str(client), kind, key, value, 0, None, result))
+        operations.append(Operation(_name(client), kind, key, value, 0, None, result))
         events += [(time, end, number) for end, time in enumerate(times) if time is not None]
     events.sort()
     for moment, (_, end, number) in enumerate(events):
@@ -205,7 +210,7 @@ def _called(event: _Event, moment: int, keyed: bool) -> Operation:
         raise _Wrong(":cas has a value [old new]", event.line)
     elif event.f in ("read", "get"):
         value = None
-    return Operation(event.process, event.f, key, value, moment)
+    return Operation(_name(event.process), event.f, key, value, moment)
 
 
 def _completed(called: Operation, event: _Event, moment: int, keyed: bool) -> Operation:

@@ -23,6 +23,10 @@ from raft_lab.sim.cluster import Cluster
 BUDGET = 1_000_000
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
 @dataclass(frozen=True)
 class Linearizability:
     """The verdict on a history.
@@ -51,11 +55,11 @@ class Linearizability:
     budget: int
 
     def __str__(self) -> str:
-        count = f"{len(self.history.operations):,} operations, {self.steps:,} steps of the search"
+        count = f"{_count(len(self.history.operations), 'operation')}, {_count(self.steps, 'step')} of the search"
         if self.linearizable:
             return f"Linearizable as a {self.model}: one order explains every answer ({count})."
         if self.linearizable is None:
-            placed = f"{len(self.order):,} operations could be placed"
+            placed = f"{_count(len(self.order), 'operation')} could be placed"
             return f"Unknown within the budget of {self.budget:,} steps: {placed}, and the search was not at its end."
         return f"Not linearizable as a {self.model}: {self.reason} ({count}.)"
 

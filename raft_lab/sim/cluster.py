@@ -49,7 +49,7 @@ class Cluster:
     """
 
     faces: ClassVar[dict[str, Callable[..., Any]]] = {}
-    """What rooms above this one add: "check", "lab", "tables", "timeline", "mimebundle"."""
+    """What rooms above this one add: "check", "lab", "tables", "timeline", "mimebundle", "operations"."""
 
     def __init__(
         self,
@@ -601,6 +601,11 @@ class Cluster:
     def tables(self) -> Any:
         """What there is as pandas DataFrames: `.servers`, `.logs`, `.messages`, `.events`."""
         return self.faces["tables"](self)
+
+    @property
+    def operations(self) -> Any:
+        """What clients asked and what they were told, up to the present step: a `History`."""
+        return self.faces["operations"](self)
 
     def timeline(self) -> Any:
         """Who was in which role and term, and when, as a plotly figure."""
