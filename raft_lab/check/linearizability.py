@@ -11,16 +11,18 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from raft_lab.check.clients import history_of
 from raft_lab.check.histories import History, HistoryError, Operation, value_text
-from raft_lab.check.models import Model, machine, model_for
+from raft_lab.check.models import ANY, SAME, Effect, Model, machine, model_for
 from raft_lab.raft.server import Server
 from raft_lab.sim.cluster import Cluster
 
 BUDGET = 1_000_000
+EXPLAINING = 100_000
+"""How many steps may go into finding out where a history goes wrong, once it is known that it does."""
 
 
 def _count(number: int, what: str) -> str:
@@ -38,7 +40,8 @@ class Linearizability:
         order: the operations in an order that explains them: all of them, or as many as could be placed before the
             impossible one. Operations without an answer stand in it only where nothing else helped.
         points: for each of `order`, a moment at which it can have taken effect.
-        impossible: the first operation, in order of return, that cannot be placed; None if there is none.
+        impossible: the first operation, in order of return, that cannot be placed; None if there is none. Where
+            finding that out took too long, the one at which the search stood, and the reason says so.
         reason: why not, in words.
         steps: how many times the search tried to place an operation.
         budget: how many times it might.
@@ -104,9 +107,20 @@ def check_linearizable(
     for search in searches:  # first an equal share for each, so that a hard part does not hide a wrong one
         search.run(budget // len(searches))
     for search in searches:
-        if not any(other.found is False for other in searches):
+        if not any(other.failed for other in searches):
             search.run(budget - sum(other.steps for other in searches))
-    return _verdict(history, model, searches, budget)
+    return _verdict(history, model, [_told_in_full(search) for search in searches], budget)
+
+
+def _told_in_full(search: _Search) -> _Search:
+    """A search that failed because it looked ahead does not know how far one comes: look again, one by one."""
+    if search.found is not False or search.needs is None:
+        return search
+    again = _Search(search.operations, replace(search.model, effect=None))
+    again.run(EXPLAINING)
+    again.steps += search.steps
+    again.failed = True
+    return again
 
 
 def _parts(operations: Iterable[Operation], model: Model) -> list[list[Operation]]:
@@ -162,6 +176,9 @@ class _Search:
         self.unsure = self._called_by(self.operations[self.goal :])
         self.states: dict[Any, int] = {model.initial: 0}
         self.values: list[Any] = [model.initial]
+        keys = {model.keys(o) for o in operations}
+        one_key = len(keys) == 1 and len(keys.pop() or ()) == 1
+        self.needs = _Needs(self.operations, self.goal, model.effect) if model.effect and one_key else None
         self.moves: list[dict[int, int]] = [{} for _ in self.operations]
         self.seen: dict[tuple[int, int, int], list[int]] = {}
         self.path: list[int] = []
@@ -170,6 +187,7 @@ class _Search:
         self.stack: list[_Situation] = []
         self.steps = 0
         self.found: bool | None = None
+        self.failed = False
         self.enter(0, 0, 0, 0)
 
     def _called_by(self, operations: Sequence[Operation]) -> list[int]:
@@ -190,6 +208,8 @@ class _Search:
             after = self.states.setdefault(value, len(self.values)) if fits else -1
             if after == len(self.values):
                 self.values.append(value)
+                if self.needs:
+                    self.needs.new_state(number, state)
             self.moves[number][state] = after
         return after
 
@@ -199,7 +219,7 @@ class _Search:
         while self.found is None and self.steps < end:
             here = self.stack[-1] if self.stack else None
             if here is None:
-                self.found = False
+                self.found, self.failed = False, True
             elif not (here.untried or here.unsure):
                 self.stack.pop()
             else:
@@ -217,6 +237,8 @@ class _Search:
             bit = here.unsure & -here.unsure
             here.unsure ^= bit
             number, ahead, extra = self.goal + bit.bit_length() - 1, here.ahead, here.extra | bit
+        if self.needs and self.needs.lose(number, here.state, here.base, ahead, extra):
+            return
         after = self.move(number, here.state)
         if after < 0 or (extra != here.extra and after == here.state):
             return
@@ -268,12 +290,56 @@ class _Situation:
     length: int
 
 
+class _Needs:
+    """Values of one key that must not be lost: somebody has yet to read them, and nobody left will make them again.
+
+    Values are numbered as they are found; -1 is one that nobody knows.
+    """
+
+    def __init__(self, operations: Sequence[Operation], goal: int, effect: Effect) -> None:
+        values: dict[Any, int] = {}
+        self.goal = goal
+        self.makes: list[int | None] = []  # None: leaves what is there
+        self.held = [-1]  # by state
+        self.readers: dict[int, int] = {}  # masks of answered operations
+        self.makers: dict[int, int] = {}
+        self.unsure: dict[int, int] = {}  # mask of the others
+        for number, operation in enumerate(operations):
+            needed, made = effect(operation) or (ANY, None)
+            if needed is not ANY and number < goal:
+                wanted = values.setdefault(needed, len(values))
+                self.readers[wanted] = self.readers.get(wanted, 0) | 1 << number
+            self.makes.append(None if made is SAME else values.setdefault(made, len(values)))
+        wild = [number for number, operation in enumerate(operations) if effect(operation) is None]
+        for number, value in enumerate(self.makes):
+            for made in range(len(values)) if number in wild else [] if value is None else [value]:
+                where, bit = (self.makers, number) if number < goal else (self.unsure, number - goal)
+                where[made] = where.get(made, 0) | 1 << bit
+        for number in wild:
+            self.makes[number] = -1
+
+    def new_state(self, number: int, state: int) -> None:
+        """An operation has led from `state` to a new one."""
+        made = self.makes[number]
+        self.held.append(self.held[state] if made is None else made)
+
+    def lose(self, number: int, state: int, base: int, ahead: int, extra: int) -> bool:
+        """Whether this operation, already counted as placed, takes such a value away from `state`."""
+        value, made = self.held[state], self.makes[number]
+        if value < 0 or made is None or made < 0 or made == value:
+            return False
+        waiting = (self.readers.get(value, 0) >> base) & ~ahead
+        if not waiting:
+            return False
+        return not (self.makers.get(value, 0) >> base) & ~ahead and not self.unsure.get(value, 0) & ~extra
+
+
 # --- The verdict -----------------------------------------------------------------------------------------------------
 
 
 def _verdict(history: History, model: Model, searches: list[_Search], budget: int) -> Linearizability:
     steps = sum(search.steps for search in searches)
-    failed = [search for search in searches if search.found is False]
+    failed = [search for search in searches if search.failed]
     impossible, reason, end = None, "", None
     if failed:
         worst = min(failed, key=lambda search: search.returns[search.furthest])
@@ -329,6 +395,7 @@ def _reason(history: History, search: _Search) -> str:
             break
     possible = _possible_replies(search, number)
     only = f"; it could only have returned {' or '.join(possible)}" if 0 < len(possible) <= 4 else ""
+    only = only if search.found is False else "; no order was found that goes further"
     return f"{told}{because or ', but no order explains that'}{only}."
 
 

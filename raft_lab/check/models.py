@@ -13,6 +13,9 @@ from raft_lab.raft.server import Server
 from raft_lab.raft.state import State
 from raft_lab.raft.values import FrozenMap
 
+Effect = Callable[[Operation], tuple[Any, Any] | None]
+ANY, SAME = object(), object()
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -27,6 +30,9 @@ class Model:
             checked apart.
         reads: whether an operation never changes the state if it had the result that it had.
         reply: the result that an operation would have had in a state, to be told to people; None if it is not one.
+        effect: where a key holds one value at a time, the value that an operation must have found there and the one
+            that it left, or `ANY` and `SAME`; None where nobody can say. It lets the search see sooner that a value
+            is lost which somebody has yet to read; the verdict does not depend on it.
     """
 
     name: str
@@ -36,6 +42,7 @@ class Model:
     keys: Callable[[Operation], tuple[Any, ...] | None] = lambda operation: (operation.key,)
     reads: Callable[[Operation], bool] = lambda _: False
     reply: Callable[[Any, Operation], Any] | None = None
+    effect: Effect | None = None
 
 
 def _deterministic(
@@ -45,6 +52,7 @@ def _deterministic(
     apply: Callable[[Any, Operation], tuple[Any, Any]],
     keys: Callable[[Operation], tuple[Any, ...] | None],
     reads: Callable[[Operation], bool],
+    effect: Effect | None = None,
 ) -> Model:
     """A model in which state and operation decide the result: `apply` gives the state after it, and the result."""
 
@@ -60,6 +68,7 @@ def _deterministic(
         keys,
         reads,
         lambda state, operation: apply(state, operation)[1],
+        effect,
     )
 
 
@@ -88,7 +97,16 @@ def register(initial: Any = None) -> Model:
     def reads(operation: Operation) -> bool:
         return operation.kind == "read" or (operation.kind == "cas" and operation.result is False)
 
-    return _deterministic("register", "read, write, cas", initial, apply, _key, reads)
+    def effect(operation: Operation) -> tuple[Any, Any]:
+        match operation.kind:
+            case "read":
+                return operation.result, SAME
+            case "write":
+                return ANY, operation.argument
+            case _:
+                return (ANY, SAME) if operation.result is False else operation.argument
+
+    return _deterministic("register", "read, write, cas", initial, apply, _key, reads, effect)
 
 
 # --- A key-value store with transactions, as etcd has it -------------------------------------------------------------
@@ -152,10 +170,23 @@ def key_value(*, revisions: bool = False, missing: Any = None) -> Model:
             return operation.kind == "get"
         return not _writes(operation, operation.result[0] if revisions else operation.result)
 
+    def effect(operation: Operation) -> tuple[Any, Any] | None:
+        match operation.kind:
+            case "get":
+                return operation.result, SAME
+            case "put":
+                return ANY, operation.argument
+            case "cas":
+                return (ANY, SAME) if operation.result is False else operation.argument
+            case "delete":
+                return ANY, SAME if operation.result is False else missing
+            case _:
+                return None
+
     kinds = "get, put, append, delete, cas, txn"
     if revisions:
         return _deterministic("key-value store with revisions", kinds, (FrozenMap(), 1), revised, keys, reads)
-    return _deterministic("key-value store", kinds, FrozenMap(), plain, keys, reads)
+    return _deterministic("key-value store", kinds, FrozenMap(), plain, keys, reads, effect)
 
 
 def _writes(operation: Operation, reply: Any) -> bool:
@@ -197,8 +228,21 @@ def machine(server: type[Server] = Server, start: Any = None) -> Model:
     def reads(operation: Operation) -> bool:
         return operation.kind.startswith("read all") or (operation.kind in ("get", "command") and not own)
 
+    def effect(operation: Operation) -> tuple[Any, Any] | None:
+        match operation.kind:
+            case "get":
+                return operation.result, SAME
+            case "set":
+                return ANY, operation.argument
+            case "add" if not operation.unknown:
+                before = operation.result.removesuffix(operation.argument)
+                return before or ANY, operation.result
+            case _:
+                return None
+
     kinds = "set, add, get, command, read all, read all (lease), read all (local)"
-    return _deterministic("state machine", kinds, FrozenMap() if start is None else start, apply, keys, reads)
+    first = FrozenMap() if start is None else start
+    return _deterministic("state machine", kinds, first, apply, keys, reads, None if own else effect)
 
 
 def _command(operation: Operation) -> str:
