@@ -19,9 +19,25 @@ export function changesBetween(before, after) {
     const found = old ? serverChanges(old, server) : [{ field: "role", words: "starts" }];
     if (found.length) changes[id] = found;
   }
-  const sent = Object.keys(after.messages).filter((id) => !before.messages[id]).length;
-  if (sent) changes[""] = [{ field: "messages", words: sent === 1 ? "1 message sent" : `${sent} messages sent` }];
+  const around = worldChanges(before, after, Object.keys(changes).length > 0);
+  if (around.length) changes[""] = around;
   return changes;
+}
+
+/** @param {Frame} before @param {Frame} after @param {boolean} received did a server change, so that a message gone may have been taken in? @returns {Change[]} */
+function worldChanges(before, after, received) {
+  const sent = Object.keys(after.messages).filter((id) => !before.messages[id]).length;
+  const gone = Object.keys(before.messages).filter((id) => !after.messages[id]).length;
+  const cut = Object.keys(after.cuts).filter((way) => !before.cuts[way]).length;
+  const mended = Object.keys(before.cuts).filter((way) => !after.cuts[way]).length;
+  const held = Object.keys(after.messages).some((id) => before.messages[id] && before.messages[id]?.held !== after.messages[id]?.held);
+  const found = [];
+  if (sent) found.push({ field: "messages", words: `${sent} ${sent === 1 ? "message" : "messages"} sent` });
+  if (gone && !sent && !received) found.push({ field: "messages", words: `${gone} ${gone === 1 ? "message" : "messages"} less in flight` });
+  if (held) found.push({ field: "messages", words: "a message is held or released" });
+  if (cut) found.push({ field: "cuts", words: `${cut} ${cut === 1 ? "direction" : "directions"} of links cut` });
+  if (mended) found.push({ field: "cuts", words: `${mended} ${mended === 1 ? "direction" : "directions"} of links mended` });
+  return found;
 }
 
 /** @param {Server} old @param {Server} now @returns {Change[]} */

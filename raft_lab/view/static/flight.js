@@ -240,6 +240,11 @@ export class Flight {
         if (dot) dot.to = pointOn(chord, place.part, place.lane);
       }
     }
+    const [left = 0, top = 0, right = 0, bottom = 0] = this.links.label;
+    for (const { to } of right ? this.#dots.values() : []) { // nothing lies on the word "partition"
+      if (to.x < left - 10 || to.x > right + 10 || to.y < top - 10 || to.y > bottom + 10) continue;
+      to.y = to.y < (top + bottom) / 2 ? top - 12 : bottom + 12;
+    }
     pushApart([...this.#dots.values()].map((dot) => dot.to), [...this.#seats.values()], this.#margin + 7);
   }
 
