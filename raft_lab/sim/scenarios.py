@@ -231,11 +231,8 @@ def figure_7(server: type[Server] = Server) -> Cluster:
     return cluster
 
 
-def figure_8(server: type[Server] = Server) -> Cluster:
-    """The paper's Figure 8, (a) to (d): an entry of an old term is on a majority, and is overwritten all the same.
-
-    The entries of the figure are the no-ops of the leaders; messages carry one entry at a time.
-    """
+def _figure_8_until_c(server: type[Server]) -> Stage:
+    """Figure 8 (a) and (b), and how (c) begins: S1 leads term 4 with an entry of its own that nobody else has."""
     cluster = Cluster(5, seed=8, server=with_rules(server, "one entry a message"), logs={
         name: [(1, "first")] for name in ("S1", "S2", "S3", "S4", "S5")
     })  # fmt: skip
@@ -244,15 +241,30 @@ def figure_8(server: type[Server] = Server) -> Cluster:
     stage.ask("S1", "S2", "AppendEntries").ask("S1", "S2", "AppendEntries").lose_all()
     cluster.crash("S1")  # (b) S5 leads term 3 with the votes of S3 and S4, and appends another entry 2
     stage.elect("S5", "S3", "S4").lose_all()
-    cluster.crash("S5")  # (c) S1 leads term 4; its old entry 2 reaches S3 and so is on a majority
-    cluster.restart("S1")
-    stage.elect("S1", "S2", "S3")
-    for follower in ("S3", "S2"):
-        while cluster["S1"].is_leader and cluster[follower].log.last_index < 2 and cluster.messages:
+    cluster.crash("S5")
+    cluster.restart("S1")  # (c) S1 leads term 4
+    return stage.elect("S1", "S2", "S3")
+
+
+def _store(stage: Stage, index: int, *followers: str) -> None:
+    """S1's log reaches the followers up to `index`, as far as this engine goes along."""
+    cluster = stage.cluster
+    for follower in followers:
+        while cluster["S1"].is_leader and cluster[follower].log.last_index < index and cluster.messages:
             before = cluster.now
             stage.ask("S1", follower, "AppendEntries")
             if cluster.now is before:
                 break
+
+
+def figure_8(server: type[Server] = Server) -> Cluster:
+    """The paper's Figure 8, (a) to (d): an entry of an old term is on a majority, and is overwritten all the same.
+
+    The entries of the figure are the no-ops of the leaders; messages carry one entry at a time.
+    """
+    stage = _figure_8_until_c(server)
+    cluster = stage.cluster
+    _store(stage, 2, "S3", "S2")  # (c) its old entry 2 reaches S3 and so is on a majority
     stage.lose_all()
     cluster.crash("S1")  # (d) S5 leads term 5 and overwrites entry 2
     cluster.restart("S5")
@@ -260,6 +272,16 @@ def figure_8(server: type[Server] = Server) -> Cluster:
     for follower in ("S2", "S3"):
         for _ in range(3):
             stage.ask("S5", follower, "AppendEntries")
+    return cluster
+
+
+def figure_8_committed(server: type[Server] = Server) -> Cluster:
+    """The paper's Figure 8 (e): S1 has an entry of its own term on a majority first, and S5 cannot win any more."""
+    stage = _figure_8_until_c(server)
+    cluster = stage.cluster
+    _store(stage, 3, "S2", "S3")
+    cluster.restart("S5")
+    stage.elect("S5", "S2", "S3", "S4")
     return cluster
 
 
