@@ -20,7 +20,7 @@ from typing import Any
 from raft_lab.raft.membership import Configuration
 from raft_lab.raft.messages import PreVote, PreVoteReply
 from raft_lab.raft.server import Server
-from raft_lab.raft.state import Answer, Candidate, Disk, Follower, Leader, PreCandidate, ReadDone, State
+from raft_lab.raft.state import Answer, Applied, Candidate, Disk, Follower, Leader, PreCandidate, ReadDone, State
 from raft_lab.sim.actions import Action, Crash, Read, Restart
 from raft_lab.sim.tape import Violation
 from raft_lab.sim.world import Ghosts, Transition, World
@@ -86,18 +86,6 @@ def one_vote(s: State, ghosts: Ghosts) -> str | None:
     first = ghosts.votes.get((s.id, s.current_term), s.voted_for)
     if s.voted_for is not None and first != s.voted_for:
         return f"In term {s.current_term}, {s.id} has voted for {first} and then for {s.voted_for}."
-    return None
-
-
-@_invariant("Votes Are Real", "history", "§5.2")
-def votes_are_real(s: State, ghosts: Ghosts) -> str | None:
-    """Every vote that a candidate counts was given to it, in its term."""
-    if isinstance(s.role, Candidate):
-        for voter in sorted(s.role.votes):
-            given_to = ghosts.votes.get((voter, s.current_term))
-            if given_to != s.id:
-                whom = f"voted for {given_to}" if given_to else "has voted for no one"
-                return f"{s.id} counts a vote by {voter} in term {s.current_term}, but {voter} {whom} in that term."
     return None
 
 
@@ -285,13 +273,33 @@ def votes_stay(c: Change) -> str | None:
     return None
 
 
+def _has_vote(world: World, voter: str, term: int, candidate: str) -> bool:
+    """Whether `voter` can vote for no one else in `term` any more, crash or not."""
+    disk = world.servers[voter].disk if voter in world.servers else None
+    on_disk = disk is None or disk.current_term > term or (disk.current_term, disk.voted_for) == (term, candidate)
+    return on_disk and world.ghosts.votes.get((voter, term)) == candidate
+
+
+@_invariant("Votes Are Real", "step", "§5.2, Figure 2")
+def votes_are_real(c: Change) -> str | None:
+    """Every vote that a candidate counts was given to it, in its term, and is on the voter's disk."""
+    if isinstance(c.new.role, Candidate):
+        for voter in sorted(c.new.role.votes):
+            if not _has_vote(c.after, voter, c.new.current_term, c.new.id):
+                given_to = c.after.ghosts.votes.get((voter, c.new.current_term))
+                what = f"voted for {given_to}" if given_to else "has voted for no one"
+                what = "does not have it on disk yet" if given_to == c.new.id else f"{what} in that term"
+                return f"{c.new.id} counts a vote by {voter} in term {c.new.current_term}, but {voter} {what}."
+    return None
+
+
 @_invariant("Elected by a Majority", "step", "§5.2")
 def elected_by_a_majority(c: Change) -> str | None:
     """Whoever becomes leader of a term has the votes of a quorum in that term."""
     term = c.new.current_term
     if not c.new.is_leader or (c.old.is_leader and c.old.current_term == term):
         return None
-    voters = [name for name in c.after.servers if c.after.ghosts.votes.get((name, term)) == c.new.id]
+    voters = [name for name in c.after.servers if _has_vote(c.after, name, term, c.new.id)]
     if not c.new.configuration.has_quorum(voters):
         return f"{c.new.id} leads term {term} with the votes of {', '.join(voters) or 'no one'} only."
     return None
@@ -310,11 +318,13 @@ def leader_append_only(c: Change) -> str | None:
 
 @_invariant("Committed Stays", "step", "§5.4.3")
 def committed_stays(c: Change) -> str | None:
-    """A running server's commitIndex never goes back, and what is committed stays in its log."""
+    """A running server's commitIndex and lastApplied never go back, and what is committed stays in its log."""
     if isinstance(c.action, (Crash, Restart)):
         return None
     if c.new.commit_index < c.old.commit_index:
         return f"{c.new.id}'s commitIndex went back from {c.old.commit_index} to {c.new.commit_index}."
+    if c.new.last_applied < c.old.last_applied:
+        return f"{c.new.id}'s lastApplied went back from {c.old.last_applied} to {c.new.last_applied}."
     reach = min(c.old.commit_index, c.old.log.last_index)
     if reach and (c.new.log.last_index < reach or not c.new.log.same_prefix(c.old.log, reach)):
         return f"{c.new.id} changed entries up to {reach} that it knew to be committed."
@@ -329,9 +339,16 @@ def commit_rule(c: Change) -> str | None:
         return None
     if c.new.log.term(n) != c.new.current_term:
         return f"{c.new.id}, leading term {c.new.current_term}, committed entry {n} of term {c.new.log.term(n)}."
-    holders = [s.id for s in c.after.servers.values() if s.durable_index >= n and s.log.same_prefix(c.new.log, n)]
-    if not c.new.configuration.has_quorum(holders):
-        return f"{c.new.id} committed entry {n}, but only {', '.join(holders) or 'nobody'} stored it."
+    governing = [(n, c.new.configuration)]
+    if c.old.commit_index < c.old.log.configuration_index <= n:  # it governed up to itself, whatever followed at once
+        governing.append((c.old.log.configuration_index, c.old.configuration))
+    for index, configuration in governing:
+        holders = [
+            s.id for s in c.after.servers.values() if s.durable_index >= index and s.log.same_prefix(c.new.log, index)
+        ]
+        if not configuration.has_quorum(holders):
+            who = ", ".join(holders) or "nobody"
+            return f"{c.new.id} committed entry {index}, but only {who} stored it: no quorum of {configuration}."
     return None
 
 
@@ -340,6 +357,8 @@ def role_moves(c: Change) -> str | None:
     """A follower leads only by way of a candidacy; a leader becomes nothing but a follower."""
     if isinstance(c.old.role, Leader) and isinstance(c.new.role, Candidate | PreCandidate):
         return f"{c.new.id} went from leader to candidate."
+    if c.old.is_leader and c.new.is_leader and c.old.current_term != c.new.current_term:
+        return f"{c.new.id} went from leader of term {c.old.current_term} to leader of term {c.new.current_term}."
     if isinstance(c.old.role, Follower) and c.new.is_leader and c.new.current_term == c.old.current_term:
         return f"{c.new.id} became leader of term {c.new.current_term} without having been a candidate in it."
     return None
@@ -396,9 +415,12 @@ def candidates_term_is_unused(c: Change) -> str | None:
             continue
         term = s.current_term
         voters = [name for name in c.after.servers if c.after.ghosts.votes.get((name, term)) == s.id]
-        index = c.new.log.last_index_of_term(term)
-        if s.configuration.has_quorum(voters) and index >= c.new.log.first_index and c.new.log.term(index) == term:
-            return f"{c.new.id} has an entry {index} of term {term}, which {s.id} can still win."
+        if not s.configuration.has_quorum(voters):
+            continue
+        for other in c.after.servers.values():
+            index = other.log.last_index_of_term(term)
+            if index >= other.log.first_index and other.log.term(index) == term:
+                return f"{other.id} has an entry {index} of term {term}, which {s.id} can still win."
     return None
 
 
@@ -464,11 +486,28 @@ def own_commit_before_change(c: Change) -> str | None:
 
 @_invariant("Fresh Reads", "step", "§8; dissertation 6.4")
 def fresh_reads(c: Change) -> str | None:
-    """A strong read shows everything that was committed anywhere when it was asked for."""
+    """A strong read shows the state as of an entry, and all that was committed anywhere when it was asked for."""
+    ghosts = c.after.ghosts
     for answer in c.answers:
-        if isinstance(answer, ReadDone) and answer.index < c.after.ghosts.reads.get(answer.id, 0):
-            missed = c.after.ghosts.reads[answer.id]
+        if not isinstance(answer, ReadDone) or answer.id not in ghosts.reads:
+            continue
+        if answer.index < ghosts.reads[answer.id]:
+            missed = ghosts.reads[answer.id]
             return f"{c.new.id} answered a read as of entry {answer.index}; {missed} were committed when it came."
+        if answer.index > ghosts.committed.last_index or answer.data != ghosts.machine(answer.index).data:
+            return f"{c.new.id} answered a read as of entry {answer.index} with another state than that."
+    return None
+
+
+@_invariant("Stored Reply", "step", "§8; dissertation 6.3")
+def stored_reply(c: Change) -> str | None:
+    """A command is answered with what it gave when it was applied; sent again, with the same."""
+    ghosts = c.after.ghosts
+    for answer in c.answers:
+        if isinstance(answer, Applied) and answer.index <= ghosts.committed.last_index:
+            due = ghosts.reply(answer.index, c.after.behaviour)
+            if answer.reply != due:
+                return f"{c.new.id} answered entry {answer.index} with {answer.reply!r}; it gives {due!r}."
     return None
 
 
@@ -504,10 +543,12 @@ def broken_by(before: World, action: Action, done: Transition) -> list[Violation
             found += _ask(_OF_STEP, Change(before.servers[new.id], new, before, after, action, done.answers))
     for new in changed:
         found += _ask(_OF_SERVER, new)
-        found += _ask(_OF_HISTORY, new, after.ghosts)
         for other in after.servers.values():
             if other is not new:
                 found += _ask(_OF_PAIR, new, other)
+    told = changed if after.ghosts.committed is before.ghosts.committed else after.servers.values()
+    for one in told:
+        found += _ask(_OF_HISTORY, one, after.ghosts)
     return found
 
 

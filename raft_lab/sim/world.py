@@ -94,10 +94,7 @@ class Ghosts:
     def commit(self, entries: tuple[Entry, ...], term: int, behaviour: Behaviour) -> Ghosts:
         """The ghosts after `entries` were committed by a server in `term`."""
         committed, commit_terms, machines = self.committed, self.commit_terms, self.machines
-        server: Any = getattr(behaviour, "behaviour", behaviour)
-        known = isinstance(server, type) and issubclass(server, Server)
-        reference = _reference(server) if known else Server
-        fold = reference(State("", 0, None, committed, machine=self.machine(committed.last_index)))
+        fold = self._fold(committed.last_index, behaviour)
         for entry in entries:
             committed = committed.append(entry)
             commit_terms = Chain(term, commit_terms)
@@ -105,6 +102,18 @@ class Ghosts:
                 fold.apply_command(entry.value)
             machines = Chain(fold.machine, machines)
         return replace(self, committed=committed, commit_terms=commit_terms, machines=machines)
+
+    def reply(self, index: int, behaviour: Behaviour) -> Any:
+        """What the command at `index` answers, if each is applied once."""
+        value = self.committed.entry(index).value
+        return self._fold(index - 1, behaviour).apply_command(value) if isinstance(value, Command) else None
+
+    def _fold(self, index: int, behaviour: Behaviour) -> Server:
+        """A server that has applied the first `index` committed entries, to apply the next ones."""
+        server: Any = getattr(behaviour, "behaviour", behaviour)
+        known = isinstance(server, type) and issubclass(server, Server)
+        reference = _reference(server) if known else Server
+        return reference(State("", 0, None, self.committed, machine=self.machine(index)))
 
     def machine(self, index: int) -> Machine:
         """The state machine after the first `index` committed entries, each command applied once."""

@@ -380,6 +380,15 @@ class ForgetsInSnapshots(Server):
         self.machine = machine
 
 
+class SaysDoneTheSecondTime(Server):
+    """A command that comes again is not applied again, but its client gets another reply than it should."""
+
+    def apply_command(self, command):
+        known = self.machine.sessions.get(command.client)
+        reply = super().apply_command(command)
+        return "done before" if known and command.seq <= known.seq else reply
+
+
 class ReadsAtOnce(Server):
     """53: a leader answers reads from what it has."""
 

@@ -7,9 +7,12 @@ from dataclasses import replace
 import pytest
 
 from check.broken import VotesTwice
-from raft_lab import INVARIANTS, Cluster, Configuration, Log
+from raft_lab import INVARIANTS, Cluster, Configuration, Log, Server
 from raft_lab.check import invariants
 from raft_lab.check.invariants import broken_by, broken_in
+from raft_lab.sim import scenarios
+from raft_lab.sim.actions import Restart
+from raft_lab.sim.scenarios import Stage
 from sim.walks import Walk
 
 NAMES = [i.name for i in INVARIANTS]
@@ -168,6 +171,82 @@ def test_an_overwritten_entry_that_a_majority_once_stored():
     assert cluster.leader == "S3"
     assert [e.term for _, e in cluster["S1"].log] == [1, 3, 4]
     assert cluster.violations == []
+
+
+def test_an_entry_of_a_higher_term_may_stand_where_an_older_one_is_committed():
+    """True in Multi-Paxos and not in Raft: Figure 8 (e), where S5 keeps an entry of term 3 at a committed index."""
+    cluster = scenarios.figure_8_committed()
+    committed = cluster.world.ghosts.committed
+    assert committed.last_index == 3
+    assert (committed.term(2), cluster["S5"].log.term(2)) == (2, 3)
+    assert cluster.violations == []
+    assert broken_in(cluster.world) == []
+
+
+def test_a_log_that_is_more_up_to_date_need_not_hold_what_another_server_has_committed():
+    """etcd's published MoreUpToDateCorrectInv: S4 knows entry 2 of term 2 as committed, and S5's log ends in term 3."""
+    cluster = scenarios.figure_8_committed()
+    cluster.goto(next(step.id for step in cluster.history if step.action == Restart("S5")) - 1)
+    stage = Stage(cluster).ask("S1", "S4", "AppendEntries")
+    while cluster["S4"].log.last_index < 2:
+        stage.ask("S1", "S4", "AppendEntries")
+    s4, s5 = cluster["S4"], cluster["S5"]
+    assert (s4.commit_index, s4.log.last_term) == (2, 2)
+    assert (s5.log.last_term, s5.log.last_index) > (s4.log.last_term, s4.log.last_index)
+    assert not s5.log.same_prefix(s4.log, 2)
+    assert cluster.violations == []
+    assert broken_in(cluster.world) == []
+
+
+# --- What is easily overlooked -----------------------------------------------------------------------------------
+
+
+def test_a_vote_counts_as_real_only_from_the_voters_disk_on():
+    """S3 answers before its vote is on disk; nothing has gone wrong yet, but a crash would let it vote again."""
+    cluster = Cluster(5, rules=["slow disk"], without=["disk before answer"])
+    cluster.timeout("S1")
+    cluster.write_disk("S1")
+    cluster.deliver("S1", "S3")
+    cluster.deliver("S3", "S1")
+    assert [str(v) for _, v in cluster.violations] == [
+        "Votes Are Real is broken: S1 counts a vote by S3 in term 1, but S3 does not have it on disk yet."
+    ]
+
+
+def test_a_joint_configuration_is_committed_by_both_halves_also_if_it_is_left_in_the_same_step():
+    class NewHalfOnly(Server):
+        def quorum_min(self, value):
+            return Configuration(self.configuration.voters).quorum_min(value)
+
+    cluster = settled(server=NewHalfOnly)
+    cluster.reconfigure(learners={"S4", "S5"})
+    cluster.deliver_all()
+    assert cluster.violations == []
+    cluster.reconfigure(voters={"S1", "S4", "S5"})
+    cluster.deliver("S1", "S4")
+    cluster.deliver("S4", "S1")
+    assert not cluster["S1"].configuration.is_joint
+    assert [str(v) for _, v in cluster.violations] == [
+        "Commit Rule is broken: S1 committed entry 3, but only S1, S4 stored it: "
+        "no quorum of {S1, S2, S3} and {S1, S4, S5}."
+    ]
+
+
+def test_who_leads_already_is_asked_too_when_an_older_leader_commits():
+    """S2 leads term 2 without the entry that S1, still leading term 1, commits only now."""
+    cluster = settled(without=["election restriction"])
+    cluster.propose("set x 1")
+    cluster.deliver("S1", "S3", "AppendEntries")
+    cluster.timeout("S2")
+    for message in [m for m in cluster.messages if (m.src, m.dst) == ("S2", "S1")]:
+        cluster.drop(message)
+    cluster.deliver("S2", "S3", "RequestVote")
+    cluster.deliver("S3", "S2", "RequestVoteReply")
+    assert cluster["S2"].is_leader
+    assert cluster.violations == []
+    cluster.deliver("S3", "S1", "AppendEntriesReply")
+    (violation,) = [v for _, v in cluster.violations]
+    assert violation.reason == "S2 leads term 2 without set x 1 (term 1), committed at index 2."
 
 
 # --- Two that no mistake in a handler brings about ------------------------------------------------------------------

@@ -196,6 +196,7 @@ BY_WALKING = [
     (broken.ChangesTwice, "One Change at a Time"),
     (broken.ForgetsInSnapshots, "Snapshot Is the Prefix"),
     (broken.ReadsAtOnce, "Fresh Reads"),
+    (broken.SaysDoneTheSecondTime, "Stored Reply"),
     (broken.TermNotDurable, "Crash Keeps the Disk"),
 ]
 
