@@ -1,9 +1,20 @@
 """Questions, puzzles and exercises of the lessons, and their verdicts."""
 
+from raft_lab.course.compaction import INSTALL_SNAPSHOT
 from raft_lab.course.exercises import REQUEST_VOTE, Exercise, Verdict
 from raft_lab.course.experiments import elections_by_spread
 from raft_lab.course.puzzles import Puzzle, Standing
 from raft_lab.course.questions import ask
 from raft_lab.course.replication import APPEND_ENTRIES
 
-__all__ = ["APPEND_ENTRIES", "REQUEST_VOTE", "Exercise", "Puzzle", "Standing", "Verdict", "ask", "elections_by_spread"]
+__all__ = [
+    "APPEND_ENTRIES",
+    "INSTALL_SNAPSHOT",
+    "REQUEST_VOTE",
+    "Exercise",
+    "Puzzle",
+    "Standing",
+    "Verdict",
+    "ask",
+    "elections_by_spread",
+]

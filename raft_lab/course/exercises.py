@@ -109,6 +109,7 @@ class Exercise:
         difference: finds the difference in one situation: a server, and a message that it receives.
         stages: situations from which to explore, with the bounds to set.
         points: what a right answer is worth to a course.
+        source: where the rule is stated.
     """
 
     def __init__(
@@ -118,12 +119,14 @@ class Exercise:
         difference: Callable[[type[Server], State, Any], Difference | None],
         stages: tuple[tuple[Callable[[type[Server]], Cluster], Bounds], ...],
         points: float = 5.0,
+        source: str = "Figure 2",
     ) -> None:
         self.missing = missing
         self.differences = differences
         self.difference = difference
         self.stages = stages
         self.points = points
+        self.source = source
         self.base = _without(missing)
 
     def check(self, answer: type[Server]) -> Verdict:
@@ -146,12 +149,12 @@ class Exercise:
         if difference is not None:
             return Verdict(
                 False,
-                "No short run of yours breaks a property, but it is not yet what Figure 2 asks for.",
+                f"No short run of yours breaks a property, but it is not yet what {self.source} asks for.",
                 difference,
             )
         return Verdict(
             True,
-            f"Your {self.missing[0]} does what Figure 2 says.",
+            f"Your {self.missing[0]} does what {self.source} says.",
             looked="Compared with the rule in every small situation and in many larger ones, and explored from "
             f"{len(self.stages)} starting points within bounds. That is evidence, not proof.",
             points=self.points,

@@ -6,9 +6,11 @@ Each goes to where its question was asked and acts from there. What the learner 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from raft_lab.raft.rules import switched, without
 from raft_lab.raft.server import Server
+from raft_lab.raft.values import FrozenMap
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.scenarios import Stage
 
@@ -42,9 +44,39 @@ def _old_term_is_counted(cluster: Cluster) -> None:
     stage.ask("S5", "S3", "AppendEntries").deliver("S5", "S3", "AppendEntries")
 
 
+# --- Lesson 03 ---------------------------------------------------------------------------------------
+
+
+def _unfitting_tail(cluster: Cluster) -> None:
+    """S3 keeps what it has behind the snapshot, whatever that is."""
+    cluster.goto(0)
+    cluster.swap(without(Server, "a tail must fit the snapshot"))
+    cluster.deliver("S1", "S3", "InstallSnapshot")
+
+
+class ForgetsSessions(Server):
+    """Leaves the clients' sessions out of its snapshots."""
+
+    def on_compact(self) -> None:
+        super().on_compact()
+        kept = self.log.snapshot
+        self.log = self.log.compact(replace(kept, machine=replace(kept.machine, sessions=FrozenMap())))
+
+
+def _snapshot_without_sessions(cluster: Cluster) -> None:
+    """S1 starts again from such a snapshot, and does not know alice any more."""
+    cluster.goto(0)
+    cluster.swap(ForgetsSessions)
+    cluster.compact("S1")
+    cluster.crash("S1")
+    cluster.restart("S1")
+
+
 SHOWS: dict[str, Callable[[Cluster], object]] = {
     "lost with the leader": _lost_with_the_leader,
     "no consistency check": _no_consistency_check,
     "an old term is counted": _old_term_is_counted,
+    "a tail that does not fit": _unfitting_tail,
+    "a snapshot without sessions": _snapshot_without_sessions,
 }
 """By the name that stands in `predictions/`."""

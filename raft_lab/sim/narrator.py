@@ -470,7 +470,7 @@ def _snapshot_arrived(m: InstallSnapshot, old: State, new: State) -> Sentence:
         return Sentence(
             f"{m.dst} is in term {old.current_term} and refuses {m.src}'s snapshot of term {m.term}.", "", "§5.1"
         )
-    if new.log.snapshot is old.log.snapshot:
+    if new.log == old.log:
         return Sentence(
             f"{_newer_term(old, new)}{m.dst} knows all up to entry {upto} already and needs no snapshot.",
             "A snapshot never takes a server back.",

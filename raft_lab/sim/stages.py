@@ -78,6 +78,53 @@ def figure_8(server: type[Server] = Server) -> Cluster:
     return _here(cluster, "figure_8()", server)
 
 
+# --- Log compaction ----------------------------------------------------------------------------------
+
+
+def snapshot_of_the_talk(server: type[Server] = Server) -> Cluster:
+    """S3 has applied three commands, the last of term 2; S1 leads term 3, and its no-op is on its way to S3."""
+    log = [(1, "set x 1"), (1, "set y 2"), (2, "set x 3")]
+    logs = {"S1": log, "S2": log, "S3": log[:2]}
+    cluster = Cluster(3, seed=1, server=with_rules(server, "one entry a message"), logs=logs)
+    stage = Stage(cluster).elect("S1", "S2")
+    stage.ask("S1", "S2", "AppendEntries")
+    cluster.drop("S1", "S3", "RequestVote")
+    stage.ask("S1", "S3").ask("S1", "S3")
+    return _here(cluster, "snapshot_of_the_talk()", server)
+
+
+def stray_tail(server: type[Server] = Server) -> Cluster:
+    """S3 comes back with five entries of a term 1 that lost, and a snapshot of three entries is on its way to it."""
+    cluster = Cluster(3, seed=1, server=server)
+    stage = Stage(cluster).elect("S3", "S2")
+    for number in range(4):
+        cluster.propose(f"set stray {number}", "S3")
+    stage.lose_all()
+    cluster.crash("S3")
+    stage.elect("S1", "S2")
+    for number in (1, 2):
+        cluster.propose(f"set x {number}", "S1")
+    stage.lose_to("S3")
+    cluster.deliver_all()
+    cluster.compact("S1")
+    cluster.restart("S3")
+    cluster.heartbeat("S1")
+    cluster.deliver("S1", "S2")
+    cluster.deliver("S2", "S1")
+    return _here(cluster, "stray_tail()", server)
+
+
+def with_a_session(server: type[Server] = Server) -> Cluster:
+    """S1 leads three servers; alice's first command, "add x 1", is done everywhere."""
+    cluster = led(3, server)
+    cluster.propose("hello", "S1", client="alice", seq=0)
+    cluster.propose("add x 1", "S1", client="alice", seq=1)
+    cluster.deliver_all()
+    cluster.heartbeat("S1")
+    cluster.deliver_all()
+    return _here(cluster, "with_a_session()", server)
+
+
 # --- Membership changes ------------------------------------------------------------------------------
 
 

@@ -56,12 +56,33 @@ class Tables:
         """One row a server and one column an index: the logs side by side, committed entries with a check mark."""
         import pandas as pd
 
-        rows = {
-            s.id: {index: f"{entry}{' ✓' if index <= s.commit_index else ''}" for index, entry in s.log}
-            for s in self._cluster.world.servers.values()
-        }
+        rows = {}
+        for s in self._cluster.world.servers.values():
+            end = s.log.snapshot.last_included_index
+            row = {end: f"snapshot {end} (term {s.log.snapshot.last_included_term})"} if end else {}
+            row |= {index: f"{entry}{' ✓' if index <= s.commit_index else ''}" for index, entry in s.log}
+            rows[s.id] = row
         columns = sorted({index for row in rows.values() for index in row})
         return pd.DataFrame.from_dict(rows, orient="index", columns=columns or None).fillna("")
+
+    @property
+    def snapshots(self) -> pd.DataFrame:
+        """One row a server: where its log begins, and what stands in place of what came before."""
+        import pandas as pd
+
+        rows = [
+            {
+                "server": s.id,
+                "last_included_index": s.log.snapshot.last_included_index,
+                "last_included_term": s.log.snapshot.last_included_term,
+                "configuration": str(s.log.snapshot.configuration),
+                "machine": ", ".join(f"{key} = {value}" for key, value in s.log.snapshot.machine.data.items()),
+                "sessions": ", ".join(sorted(s.log.snapshot.machine.sessions)),
+                "entries_left": len(s.log),
+            }
+            for s in self._cluster.world.servers.values()
+        ]
+        return pd.DataFrame(rows).set_index("server")
 
     @property
     def messages(self) -> pd.DataFrame:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from raft_lab.course import APPEND_ENTRIES
+from raft_lab import InstallSnapshotReply, Log
+from raft_lab.course import APPEND_ENTRIES, INSTALL_SNAPSHOT
 
 REPLICATION: Any = APPEND_ENTRIES.base
+COMPACTION: Any = INSTALL_SNAPSHOT.base
 
 
 class Replicates(REPLICATION):
@@ -74,4 +76,52 @@ class ObeysOldLeaders(Replicates):
 
 class SaysNothing(Replicates):
     def acknowledge(self, *_, **__):
+        pass
+
+
+class Installs(COMPACTION):
+    """Lesson 03, solved."""
+
+    def on_install_snapshot(self, m):
+        index = 0
+        if m.term >= self.current_term:
+            self.follow(m.src)
+            index = m.snapshot.last_included_index
+            if self.is_new(m.snapshot):
+                self.log = self.log.compact(m.snapshot) if self.agrees(m.snapshot) else Log(m.snapshot)
+                self.commit_index = self.last_applied = index
+                self.take_machine(m.snapshot)
+        self.send(InstallSnapshotReply(self.id, m.src, self.current_term, index, m.round, m.sent_at))
+
+    def is_new(self, snapshot):
+        return snapshot.last_included_index > self.commit_index
+
+    def agrees(self, snapshot):
+        index = snapshot.last_included_index
+        return index <= self.log.last_index and self.log.matches(index, snapshot.last_included_term)
+
+    def take_machine(self, snapshot):
+        self.machine = snapshot.machine
+
+
+class GoesBackInTime(Installs):
+    def is_new(self, snapshot):
+        return True
+
+    def agrees(self, snapshot):
+        return False
+
+
+class DropsTheTail(Installs):
+    def agrees(self, snapshot):
+        return False
+
+
+class KeepsAnyTail(Installs):
+    def agrees(self, snapshot):
+        return snapshot.last_included_index <= self.log.last_index
+
+
+class ForgetsTheMachine(Installs):
+    def take_machine(self, snapshot):
         pass

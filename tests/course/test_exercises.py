@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from raft_lab.course import APPEND_ENTRIES, Exercise
+from raft_lab.course import APPEND_ENTRIES, INSTALL_SNAPSHOT, Exercise
 
 sys.path.insert(0, str(Path(__file__).parent))
 import answers
 
-RIGHT: list[tuple[Exercise, Any]] = [(APPEND_ENTRIES, answers.Replicates)]
+RIGHT: list[tuple[Exercise, Any]] = [(APPEND_ENTRIES, answers.Replicates), (INSTALL_SNAPSHOT, answers.Installs)]
 WRONG: list[tuple[Exercise, Any, str]] = [
     (APPEND_ENTRIES, answers.LooksOnlyAtTheIndex, "Log Matching is broken"),
     (APPEND_ENTRIES, answers.TruncatesAlways, "Commit Rule is broken"),
@@ -22,6 +22,10 @@ WRONG: list[tuple[Exercise, Any, str]] = [
     (APPEND_ENTRIES, answers.CountsItsOwnTail, "The answer says that the logs match up to 0; yours says 1."),
     (APPEND_ENTRIES, answers.ObeysOldLeaders, "is broken"),
     (APPEND_ENTRIES, answers.SaysNothing, "yours sends nothing"),
+    (INSTALL_SNAPSHOT, answers.GoesBackInTime, "Commit Rule is broken"),
+    (INSTALL_SNAPSHOT, answers.DropsTheTail, "so what follows that entry is kept (Figure 13, step 6)"),
+    (INSTALL_SNAPSHOT, answers.KeepsAnyTail, "Log Terms is broken"),
+    (INSTALL_SNAPSHOT, answers.ForgetsTheMachine, "State Is the Fold is broken"),
 ]
 
 

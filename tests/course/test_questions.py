@@ -47,7 +47,15 @@ WHAT_IT_LEADS_TO: dict[str, tuple[Callable[[], Cluster], Callable[[Cluster], boo
     ),
     "an old term is counted": (
         stages.figure_8,
-        lambda c: "State Machine Safety" in {b.invariant for _, b in c.violations} or bool(c.violations),
+        lambda c: "Leader Completeness" in {broken.invariant for _, broken in c.violations},
+    ),
+    "a tail that does not fit": (
+        stages.stray_tail,
+        lambda c: [broken.invariant for _, broken in c.violations] == ["Log Terms"],
+    ),
+    "a snapshot without sessions": (
+        stages.with_a_session,
+        lambda c: "Snapshot Is the Prefix" in {broken.invariant for _, broken in c.violations},
     ),
 }
 
