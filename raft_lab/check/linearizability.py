@@ -60,11 +60,11 @@ class Linearizability:
     def __str__(self) -> str:
         count = f"{_count(len(self.history.operations), 'operation')}, {_count(self.steps, 'step')} of the search"
         if self.linearizable:
-            return f"Linearizable as a {self.model}: one order explains every answer ({count})."
+            return f"Linearizable: one order explains every answer of this {self.model} ({count})."
         if self.linearizable is None:
             placed = f"{_count(len(self.order), 'operation')} could be placed"
             return f"Unknown within the budget of {self.budget:,} steps: {placed}, and the search was not at its end."
-        return f"Not linearizable as a {self.model}: {self.reason} ({count}.)"
+        return f"Not linearizable: {self.reason} ({count}.)"
 
     __repr__ = __str__
 
