@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 from raft_lab.raft.log import Entry, Snapshot
 from raft_lab.raft.values import NEVER
@@ -144,14 +144,4 @@ Message: TypeAlias = (
     | TimeoutNow
 )
 ANSWERS = (RequestVoteReply, PreVoteReply, AppendEntriesReply, InstallSnapshotReply)
-MESSAGE_TYPES: tuple[type[Message], ...] = (
-    RequestVote,
-    RequestVoteReply,
-    PreVote,
-    PreVoteReply,
-    AppendEntries,
-    AppendEntriesReply,
-    InstallSnapshot,
-    InstallSnapshotReply,
-    TimeoutNow,
-)
+MESSAGE_TYPES: tuple[type[Message], ...] = get_args(Message)
