@@ -25,7 +25,8 @@ class Command:
 
     Attributes:
         op: the operation, in words that the state machine understands.
-        client: whose session it belongs to, or ''.
+        client: whose session it belongs to, or ''. Who lost its session comes back under another name: the
+            dissertation gives no session's id twice (6.3), or a late copy from the first could be applied again.
         seq: its number within the session, counted from 1; 0 opens the session.
         time_us: the leader's clock when it was appended; log time follows it.
     """
