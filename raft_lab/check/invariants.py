@@ -6,24 +6,27 @@ can have changed:
 - "server": the state of one server;
 - "history": the state of one server, and what has happened before (the ghosts);
 - "pair": the states of two servers;
-- "step": one server before and after an action, and the worlds around it.
+- "step": one server before and after an action, with what it sent and answered;
+- "whole": such a step, and the whole world after it.
+
+Each is asked with values only, so that a search can remember the answers.
 
 An invariant answers with None if it holds, else with the reason in words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from raft_lab.raft.membership import Configuration
-from raft_lab.raft.messages import PreVote, PreVoteReply
+from raft_lab.raft.messages import Message, PreVote, PreVoteReply
 from raft_lab.raft.server import Server
 from raft_lab.raft.state import Answer, Applied, Candidate, Disk, Follower, Leader, PreCandidate, ReadDone, State
 from raft_lab.sim.actions import Action, Crash, Read, Restart
 from raft_lab.sim.tape import Violation
-from raft_lab.sim.world import Ghosts, Transition, World
+from raft_lab.sim.world import Behaviour, Ghosts, Transition, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,11 @@ class Invariant:
 
     Attributes:
         name: as the paper or the field calls it.
-        scope: "server", "history", "pair" or "step".
+        scope: "server", "history", "pair", "step" or "whole".
         section: where it is stated.
         statement: the rule in one sentence.
         ask: the question; its arguments depend on the scope.
+        matters: of the steps, those which can break it; for "whole".
     """
 
     name: str
@@ -43,26 +47,30 @@ class Invariant:
     section: str
     statement: str
     ask: Callable[..., str | None]
+    matters: Callable[[Change], bool] = lambda _: True
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What invariants of a step look at: a server `old` and `new`, the worlds `before` and `after` the action."""
+    """What invariants of a step look at: a server `old` and `new`, what it did, and the ghosts after it."""
 
     old: State
     new: State
-    before: World
-    after: World
+    ghosts: Ghosts
     action: Action
+    behaviour: Behaviour
+    sent: tuple[Message, ...] = ()
     answers: tuple[Answer, ...] = ()
 
 
 INVARIANTS: list[Invariant] = []
 
 
-def _invariant(name: str, scope: str, section: str) -> Callable[[Callable[..., str | None]], Any]:
+def _invariant(
+    name: str, scope: str, section: str, matters: Callable[[Change], bool] = lambda _: True
+) -> Callable[[Callable[..., str | None]], Any]:
     def register(ask: Callable[..., str | None]) -> Callable[..., str | None]:
-        INVARIANTS.append(Invariant(name, scope, section, " ".join((ask.__doc__ or "").split()), ask))
+        INVARIANTS.append(Invariant(name, scope, section, " ".join((ask.__doc__ or "").split()), ask, matters))
         return ask
 
     return register
@@ -280,26 +288,28 @@ def _has_vote(world: World, voter: str, term: int, candidate: str) -> bool:
     return on_disk and world.ghosts.votes.get((voter, term)) == candidate
 
 
-@_invariant("Votes Are Real", "step", "§5.2, Figure 2")
-def votes_are_real(c: Change) -> str | None:
+@_invariant("Votes Are Real", "whole", "§5.2, Figure 2", lambda c: isinstance(c.new.role, Candidate))
+def votes_are_real(c: Change, after: World) -> str | None:
     """Every vote that a candidate counts was given to it, in its term, and is on the voter's disk."""
     if isinstance(c.new.role, Candidate):
         for voter in sorted(c.new.role.votes):
-            if not _has_vote(c.after, voter, c.new.current_term, c.new.id):
-                given_to = c.after.ghosts.votes.get((voter, c.new.current_term))
+            if not _has_vote(after, voter, c.new.current_term, c.new.id):
+                given_to = after.ghosts.votes.get((voter, c.new.current_term))
                 what = f"voted for {given_to}" if given_to else "has voted for no one"
                 what = "does not have it on disk yet" if given_to == c.new.id else f"{what} in that term"
                 return f"{c.new.id} counts a vote by {voter} in term {c.new.current_term}, but {voter} {what}."
     return None
 
 
-@_invariant("Elected by a Majority", "step", "§5.2")
-def elected_by_a_majority(c: Change) -> str | None:
+def _comes_to_lead(c: Change) -> bool:
+    return c.new.is_leader and not (c.old.is_leader and c.old.current_term == c.new.current_term)
+
+
+@_invariant("Elected by a Majority", "whole", "§5.2", _comes_to_lead)
+def elected_by_a_majority(c: Change, after: World) -> str | None:
     """Whoever becomes leader of a term has the votes of a quorum in that term."""
     term = c.new.current_term
-    if not c.new.is_leader or (c.old.is_leader and c.old.current_term == term):
-        return None
-    voters = [name for name in c.after.servers if _has_vote(c.after, name, term, c.new.id)]
+    voters = [name for name in after.servers if _has_vote(after, name, term, c.new.id)]
     if not c.new.configuration.has_quorum(voters):
         return f"{c.new.id} leads term {term} with the votes of {', '.join(voters) or 'no one'} only."
     return None
@@ -331,8 +341,8 @@ def committed_stays(c: Change) -> str | None:
     return None
 
 
-@_invariant("Commit Rule", "step", "§5.3, §5.4.2")
-def commit_rule(c: Change) -> str | None:
+@_invariant("Commit Rule", "whole", "§5.3, §5.4.2", lambda c: c.new.commit_index > c.old.commit_index)
+def commit_rule(c: Change, after: World) -> str | None:
     """A leader commits an entry only if it is of its own term and a quorum stores it."""
     n = c.new.commit_index
     if not c.new.is_leader or n <= c.old.commit_index or n > c.new.log.last_index:
@@ -344,7 +354,7 @@ def commit_rule(c: Change) -> str | None:
         governing.append((c.old.log.configuration_index, c.old.configuration))
     for index, configuration in governing:
         holders = [
-            s.id for s in c.after.servers.values() if s.durable_index >= index and s.log.same_prefix(c.new.log, index)
+            s.id for s in after.servers.values() if s.durable_index >= index and s.log.same_prefix(c.new.log, index)
         ]
         if not configuration.has_quorum(holders):
             who = ", ".join(holders) or "nobody"
@@ -392,7 +402,7 @@ def crash_keeps_the_disk(c: Change) -> str | None:
 @_invariant("Message Terms", "step", "§5.1")
 def message_terms(c: Change) -> str | None:
     """No message carries a term that its sender has not reached; only pre-votes speak of a term to come."""
-    for m in _sent(c.before, c.after):
+    for m in c.sent:
         if isinstance(m, PreVoteReply) and m.vote_granted:
             continue
         if m.src == c.new.id and m.term > c.new.current_term + isinstance(m, PreVote):
@@ -400,38 +410,41 @@ def message_terms(c: Change) -> str | None:
     return None
 
 
-def _sent(before: World, after: World) -> Iterator[Any]:
-    if after.network is not before.network:
-        for m, copies in after.network.items():
-            if copies > before.network.get(m, 0):
-                yield m
+def _votes_or_writes(c: Change) -> bool:
+    return (c.new.current_term, c.new.voted_for, type(c.new.role)) != (
+        c.old.current_term,
+        c.old.voted_for,
+        type(c.old.role),
+    ) or c.new.log is not c.old.log
 
 
-@_invariant("Candidate's Term Is Unused", "step", "§5.2")
-def candidates_term_is_unused(c: Change) -> str | None:
+@_invariant("Candidate's Term Is Unused", "whole", "§5.2", _votes_or_writes)
+def candidates_term_is_unused(_: Change, after: World) -> str | None:
     """While a candidate can still win its term, no log has an entry of that term."""
-    for s in c.after.servers.values():
-        if not isinstance(s.role, Candidate) or s.id in c.after.crashed:
+    for s in after.servers.values():
+        if not isinstance(s.role, Candidate) or s.id in after.crashed:
             continue
         term = s.current_term
-        voters = [name for name in c.after.servers if c.after.ghosts.votes.get((name, term)) == s.id]
+        voters = [name for name in after.servers if after.ghosts.votes.get((name, term)) == s.id]
         if not s.configuration.has_quorum(voters):
             continue
-        for other in c.after.servers.values():
+        for other in after.servers.values():
             index = other.log.last_index_of_term(term)
             if index >= other.log.first_index and other.log.term(index) == term:
                 return f"{other.id} has an entry {index} of term {term}, which {s.id} can still win."
     return None
 
 
-@_invariant("A Quorum Has It", "step", "§5.3, §5.4")
-def a_quorum_has_it(c: Change) -> str | None:
+def _writes_or_commits(c: Change) -> bool:
+    return c.new.log is not c.old.log or c.new.disk is not c.old.disk or c.new.commit_index != c.old.commit_index
+
+
+@_invariant("A Quorum Has It", "whole", "§5.3, §5.4", _writes_or_commits)
+def a_quorum_has_it(_: Change, after: World) -> str | None:
     """Every quorum has a server that stores all that is committed."""
-    committed = c.after.ghosts.committed
-    if c.new.log is c.old.log and c.new.disk is c.old.disk and committed is c.before.ghosts.committed:
-        return None
+    committed = after.ghosts.committed
     n = committed.last_index
-    lacking = [s.id for s in c.after.servers.values() if s.durable_index < n or not s.log.same_prefix(committed, n)]
+    lacking = [s.id for s in after.servers.values() if s.durable_index < n or not s.log.same_prefix(committed, n)]
     if n and committed.configuration.has_quorum(lacking):
         return f"{', '.join(lacking)} are a quorum without the committed entry {n}."
     return None
@@ -487,7 +500,7 @@ def own_commit_before_change(c: Change) -> str | None:
 @_invariant("Fresh Reads", "step", "§8; dissertation 6.4")
 def fresh_reads(c: Change) -> str | None:
     """A strong read shows the state as of an entry, and all that was committed anywhere when it was asked for."""
-    ghosts = c.after.ghosts
+    ghosts = c.ghosts
     for answer in c.answers:
         if not isinstance(answer, ReadDone) or answer.id not in ghosts.reads:
             continue
@@ -502,31 +515,37 @@ def fresh_reads(c: Change) -> str | None:
 @_invariant("Stored Reply", "step", "§8; dissertation 6.3")
 def stored_reply(c: Change) -> str | None:
     """A command is answered with what it gave when it was applied; sent again, with the same."""
-    ghosts = c.after.ghosts
+    ghosts = c.ghosts
     for answer in c.answers:
         if isinstance(answer, Applied) and answer.index <= ghosts.committed.last_index:
-            due = ghosts.reply(answer.index, c.after.behaviour)
+            due = ghosts.reply(answer.index, c.behaviour)
             if answer.reply != due:
                 return f"{c.new.id} answered entry {answer.index} with {answer.reply!r}; it gives {due!r}."
     return None
 
 
-@_invariant("Lease", "step", "dissertation 6.4.1")
-def lease(c: Change) -> str | None:
+def _reads_by_lease(c: Change) -> bool:
+    return isinstance(c.action, Read) and c.action.how == "lease" and any(isinstance(a, ReadDone) for a in c.answers)
+
+
+@_invariant("Lease", "whole", "dissertation 6.4.1", _reads_by_lease)
+def lease(c: Change, after: World) -> str | None:
     """While a leader answers reads by its lease, no other server leads a later term."""
-    if isinstance(c.action, Read) and c.action.how == "lease" and any(isinstance(a, ReadDone) for a in c.answers):
-        later = [s.id for s in c.after.servers.values() if s.is_leader and s.current_term > c.new.current_term]
-        if later:
-            return f"{c.new.id} trusts its lease of term {c.new.current_term}, while {later[0]} leads a later term."
+    later = [s.id for s in after.servers.values() if s.is_leader and s.current_term > c.new.current_term]
+    if later:
+        return f"{c.new.id} trusts its lease of term {c.new.current_term}, while {later[0]} leads a later term."
     return None
 
 
 # --- Asking them ------------------------------------------------------------------------------------
 
-_OF_SERVER = tuple(i for i in INVARIANTS if i.scope == "server")
-_OF_HISTORY = tuple(i for i in INVARIANTS if i.scope == "history")
-_OF_PAIR = tuple(i for i in INVARIANTS if i.scope == "pair")
-_OF_STEP = tuple(i for i in INVARIANTS if i.scope == "step")
+
+def of_scope(scope: str, invariants: Iterable[Invariant] = INVARIANTS) -> tuple[Invariant, ...]:
+    """Those of `invariants` that look at just this."""
+    return tuple(invariant for invariant in invariants if invariant.scope == scope)
+
+
+_OF_SERVER, _OF_HISTORY, _OF_PAIR = of_scope("server"), of_scope("history"), of_scope("pair")
 
 
 def broken_by(before: World, action: Action, done: Transition) -> list[Violation]:
@@ -540,7 +559,12 @@ def broken_by(before: World, action: Action, done: Transition) -> list[Violation
     touched = changed or ([after.servers[action.actor]] if acted else [])
     for new in touched:
         if new.id in before.servers:
-            found += _ask(_OF_STEP, Change(before.servers[new.id], new, before, after, action, done.answers))
+            change = Change(before.servers[new.id], new, after.ghosts, action, after.behaviour, done.sent, done.answers)
+            for invariant in INVARIANTS:
+                if invariant.scope == "step":
+                    found += _ask([invariant], change)
+                elif invariant.scope == "whole" and invariant.matters(change):
+                    found += _ask([invariant], change, after)
     for new in changed:
         found += _ask(_OF_SERVER, new)
         for other in after.servers.values():

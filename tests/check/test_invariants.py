@@ -28,7 +28,7 @@ def settled(servers: int = 3, **options) -> Cluster:
 def test_each_invariant_has_a_name_of_its_own_a_statement_and_a_place_in_the_paper():
     assert len(set(NAMES)) == len(NAMES)
     for invariant in INVARIANTS:
-        assert invariant.scope in ("server", "history", "pair", "step")
+        assert invariant.scope in ("server", "history", "pair", "step", "whole")
         assert invariant.statement.endswith(".")
         assert "  " not in invariant.statement
         assert invariant.section.startswith(("§", "Figure", "dissertation"))
