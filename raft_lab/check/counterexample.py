@@ -13,25 +13,12 @@ from raft_lab.sim.tape import Violation
 from raft_lab.sim.world import World
 
 
-@dataclass(frozen=True)
-class Counterexample:
-    """A run that goes wrong: where it starts, what happens, and what broke at its end.
-
-    Attributes:
-        start: the situation that it starts from.
-        actions: what happens; after the last one something is broken.
-        violation: what.
-        shortest: whether there is no shorter run that breaks this, or any other, invariant.
-        origin: Python that makes the start, for `Cluster.code()`.
-        minimal: whether each of the actions is needed: without any single one, this invariant is not broken.
-    """
+class Replayable:
+    """What a run can do, whatever it shows."""
 
     start: World
     actions: tuple[Action, ...]
-    violation: Violation
-    shortest: bool
-    origin: str = ""
-    minimal: bool = False
+    origin: str
 
     def cluster(self) -> Cluster:
         """A cluster that stands at the end of the run; `back()` leads to its beginning.
@@ -50,12 +37,56 @@ class Counterexample:
         cluster.goto(0)
         return cluster.lab(**options)
 
-    def __str__(self) -> str:
+    def sentences(self) -> list[str]:
+        """What happens, one numbered line for each action."""
         run = self.cluster().history[1:]
-        lines = [f"{self.violation}", f"This is {self._how}, {len(self.actions)} actions:"]
-        lines += [f"  {n}. {step.sentence}" for n, step in enumerate(run, start=1)]
-        lines += [f"  {n}. {self.actions[n - 1]} fails." for n in range(len(run) + 1, len(self.actions) + 1)]
-        return "\n".join(lines)
+        lines = [f"  {n}. {step.sentence}" for n, step in enumerate(run, start=1)]
+        return lines + [f"  {n}. {self.actions[n - 1]} fails." for n in range(len(run) + 1, len(self.actions) + 1)]
+
+
+@dataclass(frozen=True)
+class Run(Replayable):
+    """A run that leads somewhere: where it starts, and what happens.
+
+    Attributes:
+        start: the situation that it starts from.
+        actions: what happens.
+        origin: Python that makes the start, for `Cluster.code()`.
+    """
+
+    start: World
+    actions: tuple[Action, ...]
+    origin: str = ""
+
+    def __str__(self) -> str:
+        return "\n".join([f"A run of {len(self.actions)} actions:", *self.sentences()])
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True)
+class Counterexample(Replayable):
+    """A run that goes wrong: where it starts, what happens, and what broke at its end.
+
+    Attributes:
+        start: the situation that it starts from.
+        actions: what happens; after the last one something is broken.
+        violation: what.
+        shortest: whether there is no shorter run that breaks this, or any other, invariant.
+        origin: Python that makes the start, for `Cluster.code()`.
+        minimal: whether each of the actions is needed: without any single one, this invariant is not broken.
+    """
+
+    start: World
+    actions: tuple[Action, ...]
+    violation: Violation
+    shortest: bool
+    origin: str = ""
+    minimal: bool = False
+
+    def __str__(self) -> str:
+        how = f"This is {self._how}, {len(self.actions)} actions:"
+        return "\n".join([f"{self.violation}", how, *self.sentences()])
 
     __repr__ = __str__
 

@@ -7,63 +7,25 @@ bounds; that is all it ever says.
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Literal
 
-from raft_lab.check.counterexample import Counterexample
+from raft_lab.check.bounds import Bounds
+from raft_lab.check.counterexample import Counterexample, Run
+from raft_lab.check.engine import Engine
 from raft_lab.check.invariants import INVARIANTS, broken_by
+from raft_lab.check.remembering import is_reference
+from raft_lab.check.search import BEYOND, Found, Search
+from raft_lab.check.symmetry import symmetries
 from raft_lab.raft.errors import HandlerError
-from raft_lab.raft.log import Log
-from raft_lab.raft.server import Server
-from raft_lab.raft.state import Event, Follower, Outcome, State
-from raft_lab.sim.actions import (
-    Action,
-    CheckQuorum,
-    Crash,
-    Deliver,
-    Drop,
-    Duplicate,
-    Heartbeat,
-    Propose,
-    Restart,
-    Silence,
-    Timeout,
-    WriteDisk,
-)
+from raft_lab.sim.actions import Action
 from raft_lab.sim.cluster import Cluster
-from raft_lab.sim.tape import Violation
-from raft_lab.sim.world import Behaviour, Transition, World, behaviour_name
+from raft_lab.sim.world import World
 
+__all__ = ["Bounds", "Counterexample", "Report", "Run", "explore"]
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Up to where to look. Each number limits one thing in every run.
-
-    Attributes:
-        term: highest term that a server may start an election for.
-        log: longest log to which a client's command is still proposed.
-        messages: most messages in flight.
-        commands: how many commands clients propose.
-        heartbeats: how many heartbeat rounds leaders send.
-        crashes: how many crashes there are (restarts are free).
-        drops: how many messages are lost. Undelivered is as good as lost, unless `messages` is short.
-        duplicates: how many messages are duplicated.
-        depth: most actions in a run.
-        states: most situations looked at in all.
-    """
-
-    term: int = 2
-    log: int = 3
-    messages: int = 8
-    commands: int = 0
-    heartbeats: int = 0
-    crashes: int = 0
-    drops: int = 0
-    duplicates: int = 0
-    depth: int = 30
-    states: int = 50_000
+Question = Callable[[World], bool]
 
 
 @dataclass(frozen=True)
@@ -71,15 +33,21 @@ class Report:
     """What an exploration saw.
 
     Attributes:
-        states: different situations reached.
+        states: different situations reached; with symmetry, those that differ in the servers' names only count once.
         transitions: actions tried.
-        depth: longest run looked at.
+        depth: length of the longest run that was needed to come somewhere new.
         seconds: how long it took.
         bounds: the bounds that were set.
         hit: names of the bounds that kept it from looking further.
         counterexample: the shortest run that breaks an invariant, or None.
         reached: for every question asked with `reach`, whether some run came there.
         failure: what a handler raised, in words, or ''.
+        found: the shortest run to what `until` asks for, or None.
+        failing: the run at whose end the handler failed, or None.
+        interrupted: whether somebody stopped it before it was done.
+        symmetry: by how many renamings of the servers it was reduced; 1 is by none.
+        handler_calls: how often a handler had to be run for all these transitions.
+        bytes_per_state: memory for the states and what is remembered of them, as `sys.getsizeof` has it.
     """
 
     states: int
@@ -91,60 +59,36 @@ class Report:
     counterexample: Counterexample | None = None
     reached: dict[str, bool] = field(default_factory=dict)
     failure: str = ""
+    found: Run | None = None
+    failing: Run | None = None
+    interrupted: bool = False
+    symmetry: int = 1
+    handler_calls: int = 0
+    bytes_per_state: int = 0
+
+    @property
+    def states_per_second(self) -> int:
+        """How fast it was."""
+        return round(self.states / self.seconds) if self.seconds else 0
 
     def __str__(self) -> str:
-        limits = ", ".join(f"{name} {getattr(self.bounds, name)}" for name in self.bounds.__dataclass_fields__)
-        stopped = f" (stopped by: {', '.join(sorted(self.hit))})" if self.hit else ""
         seen = f"Explored {self.states:,} states and {self.transitions:,} actions, up to {self.depth} deep"
+        if self.symmetry > 1:
+            seen += ", names of servers aside"
         if self.counterexample is not None:
             return f"{self.counterexample}\n({seen}.)"
         if self.failure:
             return f"{self.failure}\n({seen}.)"
-        return f"{seen}, within the bounds {limits}{stopped}: no invariant is broken there."
+        if self.found is not None:
+            return f"{self.found}\n({seen}.)"
+        stopped = f" (stopped by: {', '.join(sorted(self.hit))})" if self.hit else ""
+        early = "interrupted; " if self.interrupted else ""
+        lines = [f"{seen}, within the bounds {self.bounds}{stopped}: {early}no invariant is broken there."]
+        if missed := [name for name, came in self.reached.items() if not came]:
+            lines.append(f"Never reached: {', '.join(missed)}.")
+        return "\n".join(lines)
 
     __repr__ = __str__
-
-
-class _Remembering:
-    """A behaviour that asks another one once for each different (state, event)."""
-
-    def __init__(self, behaviour: Behaviour) -> None:
-        self.__name__ = behaviour_name(behaviour)
-        self.behaviour = behaviour
-        self.known: dict[tuple[State, Event], Outcome] = {}
-        self.trusted = behaviour == Server
-
-    def step(self, state: State, event: Event, now: int = 0) -> Outcome:
-        found = self.known.get((state, event))
-        if found is None:
-            found = self.behaviour.step(state, event, now)
-            if not self.trusted and found != self.behaviour.step(state, event, now):
-                raise HandlerError(
-                    f"{self.__name__} did two different things for the same state and event: a handler may use "
-                    "nothing but self and the message, no randomness, clock or global"
-                )
-            self.known[state, event] = found
-        return found
-
-    def initial(self, id: str, log: Log, current_term: int = 0, voted_for: str | None = None) -> State:
-        return self.behaviour.initial(id, log, current_term, voted_for)
-
-    def timers(self, state: State) -> tuple[str, ...]:
-        return self.behaviour.timers(state)
-
-    def crashed(self, state: State) -> State:
-        return self.behaviour.crashed(state)
-
-
-@dataclass(frozen=True, slots=True)
-class _Budget:
-    """How much of each limited thing a run has left."""
-
-    commands: int
-    heartbeats: int
-    crashes: int
-    drops: int
-    duplicates: int
 
 
 def explore(
@@ -152,10 +96,14 @@ def explore(
     *,
     bounds: Bounds | None = None,
     invariants: Collection[str] | None = None,
-    reach: dict[str, Callable[[World], bool]] | None = None,
+    reach: Mapping[str, Question] | None = None,
+    until: Question | None = None,
+    symmetry: bool | Literal["auto"] = "auto",
     **limits: int,
 ) -> Report:
     """Look at every run from where `cluster` stands, shortest first, until one breaks an invariant.
+
+    Ctrl-C (or the notebook's stop button) ends it with what it has seen so far.
 
     Args:
         cluster: it is not changed.
@@ -163,137 +111,102 @@ def explore(
         invariants: names of the invariants to ask after every action; all of them if None.
         reach: questions about a world, by name; the report says which of them came true somewhere. A search
             that never reaches a leader proves nothing.
+        until: stop at the nearest world of which this is true; the report has the run to it.
+        symmetry: whether to look at one only of all situations that differ in the servers' names. "auto" does so where
+            that is certain to miss nothing: with handlers that treat all servers alike, which is known of the
+            reference alone (but for the choice of a successor when the configuration changes), and without
+            questions, which may name a server.
         **limits: single bounds by name, `explore(cluster, crashes=1)`.
 
     Returns:
         A report; the same on every machine.
+
+    Raises:
+        ValueError: there is no such invariant, or a bound is not a number from 0 on.
     """
     if unknown := set(invariants or ()) - {invariant.name for invariant in INVARIANTS}:
         raise ValueError(f"there is no invariant called {min(unknown)!r}; INVARIANTS lists them")
     bounds = replace(bounds or Bounds(), **limits)
-    return _Search(cluster, bounds, invariants, dict(reach or {})).run()
+    asked = tuple(i for i in INVARIANTS if invariants is None or i.name in invariants)
+    world = cluster.world
+    if symmetry == "auto":
+        symmetry = is_reference(world.behaviour) and not (
+            bounds.reconfigurations or bounds.single_changes or reach or until or _changes(world)
+        )
+    engine = Engine(world, bounds, asked, symmetries(world) if symmetry else ())
+    return _Exploration(engine, Search(engine), dict(reach or {}), until, cluster.code()).report()
 
 
-class _Search:
-    def __init__(
-        self,
-        cluster: Cluster,
-        bounds: Bounds,
-        invariants: Collection[str] | None,
-        reach: dict[str, Callable[[World], bool]],
-    ) -> None:
-        self.cluster = cluster
-        self.bounds = bounds
-        self.invariants = invariants
-        self.reach = reach
-        self.hit: set[str] = set()
-        self.transitions = 0
-        self.start = replace(cluster.world, behaviour=_Remembering(cluster.world.behaviour))
+def _changes(world: World) -> bool:
+    """Whether the configuration is anything but everybody as a voter."""
+    everybody = frozenset(world.servers)
+    return any(
+        state.log.configuration_index or state.configuration.voters != everybody for state in world.servers.values()
+    )
 
-    def run(self) -> Report:
+
+@dataclass
+class _Exploration:
+    engine: Engine
+    search: Search
+    reach: dict[str, Question]
+    until: Question | None
+    origin: str
+
+    def report(self) -> Report:
+        """Search, and say what was seen."""
         begun = time.perf_counter()
-        bounds = self.bounds
-        budget = _Budget(bounds.commands, bounds.heartbeats, bounds.crashes, bounds.drops, bounds.duplicates)
-        first = (self.start, budget)
-        parents: dict[tuple[World, _Budget], tuple[tuple[World, _Budget], Action] | None] = {first: None}
-        queue: deque[tuple[tuple[World, _Budget], int]] = deque([(first, 0)])
-        reached = {name: asks(self.start) for name, asks in self.reach.items()}
-        deepest = 0
+        engine, search, bounds = self.engine, self.search, self.engine.bounds
+        self.reached = dict.fromkeys(self.reach, False)
+        watch = self.watch if self.reach or self.until else None
+        failure, failing = "", None
+        try:
+            found = search.run(bounds.depth, bounds.states, watch)
+            engine.behaviour.recheck()
+        except HandlerError as error:
+            failure, found = str(error), search.found()
+            if engine.doing is not None and search.at != BEYOND:
+                failing = self.run((*search.path(search.at), engine.doing))
+        if found.stopped in ("depth", "states"):
+            engine.hit.add(found.stopped)
+        return Report(
+            found.states,
+            found.transitions,
+            found.depth,
+            time.perf_counter() - begun,
+            bounds,
+            frozenset(engine.hit),
+            self.counterexample(found) if not failure else None,
+            self.reached,
+            failure,
+            self.run(found.path) if found.stopped == "found" else None,
+            failing,
+            found.stopped == "interrupted",
+            len(engine.renamings),
+            engine.behaviour.calls,
+            search.memory() // max(found.states, 1),
+        )
 
-        def report(counterexample: Counterexample | None = None, failure: str = "") -> Report:
-            seconds = time.perf_counter() - begun
-            return Report(
-                len(parents),
-                self.transitions,
-                deepest,
-                seconds,
-                bounds,
-                frozenset(self.hit),
-                counterexample,
-                reached,
-                failure,
-            )
+    def watch(self, state: int) -> bool:
+        """Ask the questions about a new state, and whether it is the one that is looked for."""
+        world = self.engine.world(*self.search.parts(state))
+        for name, asks in self.reach.items():
+            if not self.reached[name] and asks(world):
+                self.reached[name] = True
+        return self.until is not None and self.until(world)
 
-        while queue:
-            node, depth = queue.popleft()
-            if depth >= bounds.depth:
-                self.hit.add("depth")
-                continue
-            world = node[0]
-            for action, left in self.moves(*node):
-                self.transitions += 1
-                try:
-                    done = action.perform(world)
-                except HandlerError as error:
-                    return report(failure=str(error))
-                deepest = max(deepest, depth + 1)
-                broken = self.broken(world, action, done)
-                if broken:
-                    path = [*self.path(parents, node), action]
-                    origin = f"{self.cluster.code()}"
-                    return report(Counterexample(self.cluster.world, tuple(path), broken[0], True, origin))
-                child = (done.world, left)
-                if child in parents:
-                    continue
-                if len(parents) >= bounds.states:
-                    self.hit.add("states")
-                    return report()
-                parents[child] = (node, action)
-                queue.append((child, depth + 1))
-                for name, asks in self.reach.items():
-                    reached[name] = reached[name] or asks(done.world)
-        return report()
+    def run(self, actions: tuple[Action, ...]) -> Run:
+        """A run from the start."""
+        return Run(self.engine.start, actions, self.origin)
 
-    def broken(self, world: World, action: Action, done: Transition) -> list[Violation]:
-        """What `action` has broken of what was asked for."""
-        found = broken_by(world, action, done)
-        return found if self.invariants is None else [v for v in found if v.invariant in self.invariants]
-
-    def moves(self, world: World, left: _Budget) -> Iterator[tuple[Action, _Budget]]:
-        """What may happen next within the bounds, in a fixed order, and what is left afterwards."""
-        bounds = self.bounds
-        crowded = sum(world.network.values()) >= bounds.messages
-        for message in world.network:
-            if world.blocked(message) is None:
-                yield Deliver(message), left
-            if left.drops:
-                yield Drop(message), replace(left, drops=left.drops - 1)
-            if left.duplicates and not crowded:
-                yield Duplicate(message), replace(left, duplicates=left.duplicates - 1)
-        for name, state in world.servers.items():
-            if name in world.crashed:
-                yield Restart(name), left
-                continue
-            if state.disk is not None:
-                yield WriteDisk(name), left
-            if isinstance(state.role, Follower) and state.role.in_touch:
-                yield Silence(name), left
-            if state.is_leader and "quorum" in world.behaviour.timers(state):
-                yield CheckQuorum(name), left
-            if crowded:
-                self.hit.add("messages")
-            elif not state.is_leader and "election" in world.behaviour.timers(state):
-                if state.current_term < bounds.term:
-                    yield Timeout(name), left
-                else:
-                    self.hit.add("term")
-            elif state.is_leader:
-                if left.heartbeats:
-                    yield Heartbeat(name), replace(left, heartbeats=left.heartbeats - 1)
-                if left.commands:
-                    if state.log.last_index < bounds.log:
-                        op = f"set x {bounds.commands - left.commands + 1}"
-                        yield Propose(name, op), replace(left, commands=left.commands - 1)
-                    else:
-                        self.hit.add("log")
-            if left.crashes:
-                yield Crash(name), replace(left, crashes=left.crashes - 1)
-
-    @staticmethod
-    def path(parents: dict[Any, Any], node: Any) -> list[Action]:
-        """The actions from the start to `node`."""
-        actions = []
-        while (link := parents[node]) is not None:
-            node, action = link
-            actions.append(action)
-        return actions[::-1]
+    def counterexample(self, found: Found) -> Counterexample | None:
+        """The run that breaks something, with what it breaks in words."""
+        if found.stopped != "broken":
+            return None
+        world, last = self.engine.start, found.path[-1]
+        for action in found.path[:-1]:
+            world = action.perform(world).world
+        broken = broken_by(world, last, last.perform(world))
+        asked = {invariant.name for invariant in self.engine.invariants}
+        violation = next(violation for violation in broken if violation.invariant in asked)
+        return Counterexample(self.engine.start, found.path, violation, True, self.origin)

@@ -75,8 +75,9 @@ class Move(NamedTuple):
 class System(Protocol):
     """What can be searched. All its methods are pure, and their order is fixed."""
 
-    renamings: Sequence[Renaming]
-    """The symmetries, the identity first: a group under which the image of a move is a move."""
+    @property
+    def renamings(self) -> Sequence[Renaming]:
+        """The symmetries, the identity first: a group under which the image of a move is a move."""
 
     def first(self) -> tuple[Vector, Bag]:
         """Where everything begins."""
@@ -178,6 +179,7 @@ class Search:
         self.bags: Interned[Bag] = Interned()
         self.parents: dict[int, int] = {BEYOND: BEYOND}
         self.transitions = 0
+        self.depth = 0
         self.at = BEYOND
         """The state whose moves are being worked out."""
         self._own: Remembered[int, Ways] = Remembered(self._own_ways)
@@ -201,18 +203,18 @@ class Search:
         """
         start = self.state(*self.system.first())
         self.parents[start] = BEYOND
-        level, reached, why, path = [start], 0, "", ()
+        level, why, path = [start], "", ()
         collecting = gc.isenabled()
         gc.disable()  # nothing that is made here is garbage, and there is a lot of it
         try:
             if until is not None and until(start):
                 raise _Stop("found", start)
             while level:
-                if reached == depth:
+                if self.depth == depth:
                     why = "depth"
                     break
                 level = self._next(level, sys.maxsize if states is None else states, until)
-                reached += bool(level)
+                self.depth += bool(level)
         except _Stop as stop:
             why = stop.why
             path = self.path(stop.state, broken=why == "broken")
@@ -221,7 +223,11 @@ class Search:
         finally:
             if collecting:
                 gc.enable()
-        return Found(len(self.parents) - 1, self.transitions, max(reached, len(path)), why, path)
+        return self.found(why, path)
+
+    def found(self, why: str = "", path: tuple[Any, ...] = ()) -> Found:
+        """What there is to say so far."""
+        return Found(len(self.parents) - 1, self.transitions, max(self.depth, len(path)), why, path)
 
     def _next(self, level: list[int], states: int, until: Callable[[int], bool] | None) -> list[int]:
         """The states that one move leads to from `level` and no shorter run: this loop is where all the time goes."""

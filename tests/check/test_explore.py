@@ -4,9 +4,27 @@ import random
 
 import pytest
 
-from check.broken import TermNotDurable, VotesTwice
+from check import naive
+from check.broken import AnyLogMayLead, TermNotDurable, VotesTwice
 from raft_lab import Bounds, Candidate, Cluster, Follower, HandlerError, Server, explore
-from raft_lab.sim.actions import Crash, Deliver, Drop, Duplicate, Heartbeat, Propose, Restart, Timeout
+from raft_lab.check.engine import Engine
+from raft_lab.check.search import Search
+from raft_lab.check.symmetry import renamed, symmetries
+from raft_lab.sim import scenarios
+from raft_lab.sim.actions import (
+    Compact,
+    Crash,
+    Deliver,
+    Drop,
+    Duplicate,
+    Heartbeat,
+    Propose,
+    Read,
+    Reconfigure,
+    Restart,
+    Timeout,
+    TransferLeadership,
+)
 
 
 def led(cluster_size: int = 3) -> Cluster:
@@ -20,7 +38,7 @@ def test_within_the_bounds_raft_breaks_nothing():
     report = explore(Cluster(3), term=1)
     assert report.counterexample is None
     assert report.failure == ""
-    assert report.states > 1000
+    assert report.states > 400
     assert "no invariant is broken there" in str(report)
 
 
@@ -45,8 +63,143 @@ def test_a_small_world_is_counted_exactly():
 
 def test_two_servers_by_hand():
     """S1 asks, S2 grants or not, S1 leads, S2 stores, S1 commits; the same the other way round; or both ask."""
-    report = explore(Cluster(2), term=1)
+    report = explore(Cluster(2), term=1, symmetry=False)
     assert (report.states, report.transitions, report.depth) == (20, 24, 6)
+
+
+# --- The same as a search without any ideas ---------------------------------------------------------------------
+
+
+def led_with_a_learner() -> Cluster:
+    cluster = Cluster(3, logs={"S3": []})
+    cluster.timeout("S1")
+    cluster.deliver_all()
+    cluster.reconfigure(remove={"S3"}, server="S1")
+    cluster.deliver_all()
+    cluster.reconfigure(learners={"S3"}, server="S1")
+    cluster.deliver_all()
+    cluster.heartbeat("S1")
+    cluster.deliver_all()
+    return cluster
+
+
+UNDISTURBED = ("pre-vote", "leader stickiness", "check-quorum")
+MODELS = {
+    "three servers": (lambda: Cluster(3), {"term": 1, "crashes": 1, "depth": 5}),
+    "faults": (lambda: Cluster(2), {"term": 2, "drops": 1, "duplicates": 1, "commands": 1, "depth": 6}),
+    "few messages": (lambda: Cluster(3), {"term": 1, "messages": 4, "depth": 9}),
+    "pre-vote and all that": (lambda: Cluster(2, rules=UNDISTURBED), {"term": 1, "commands": 1, "depth": 7}),
+    "slow disk": (lambda: Cluster(2, rules=["slow disk"]), {"term": 2, "crashes": 1, "depth": 7}),
+    "reads": (lambda: led(2), {"term": 2, "reads": 2, "commands": 1, "depth": 7}),
+    "snapshots": (lambda: led(2), {"term": 1, "compactions": 2, "commands": 2, "crashes": 1, "depth": 8}),
+    "transfers": (lambda: led(3), {"term": 2, "transfers": 1, "depth": 6}),
+    "joint consensus": (lambda: led(3), {"term": 2, "log": 4, "reconfigurations": 1, "depth": 5}),
+    "single-server changes": (led_with_a_learner, {"term": 2, "log": 9, "single_changes": 2, "depth": 6}),
+    "a stage": (scenarios.log_conflict, {"term": 4, "log": 4, "heartbeats": 1, "depth": 5}),
+    "a broken link": (scenarios.asymmetric_partition, {"term": 6, "messages": 20, "heartbeats": 1, "depth": 4}),
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_it_sees_what_a_search_without_any_ideas_sees(model):
+    make, limits = MODELS[model]
+    cluster, bounds = make(), Bounds(**limits)
+    seen = naive.search(cluster, bounds)
+    engine = Engine(cluster.world, bounds)
+    search = Search(engine)
+    found = search.run(bounds.depth)
+    assert (found.states, found.transitions, found.depth) == (len(seen.states), seen.transitions, seen.depth)
+    assert {situation(engine, search, state) for state in search.parents if state >= 0} == seen.states
+    assert len(seen.states) > 100
+
+
+@pytest.mark.parametrize("model", ["three servers", "faults", "few messages", "pre-vote and all that", "slow disk"])
+def test_with_symmetry_one_situation_of_each_orbit_is_left(model):
+    make, limits = MODELS[model]
+    cluster, bounds = make(), Bounds(**limits)
+    names = list(cluster.servers)
+    orders = [dict(zip(names, (names[i] for i in order), strict=True)) for order in symmetries(cluster.world)]
+    orbits = {
+        frozenset((renamed(world, order), left) for order in orders)
+        for world, left in naive.search(cluster, bounds).states
+    }
+    report = explore(cluster, bounds=bounds)
+    assert report.states == len(orbits)
+    assert report.symmetry == len(orders) > 1
+    assert "names of servers aside" in str(report)
+
+
+def situation(engine, search, state):
+    vector, bag = search.parts(state)
+    return engine.world(vector, bag), tuple(engine.locals.seen[vector[-1]])
+
+
+@pytest.mark.parametrize(
+    ("server", "start", "limits"),
+    [
+        (VotesTwice, Cluster(3, server=VotesTwice), {"term": 1}),
+        (TermNotDurable, Cluster(3, server=TermNotDurable), {"term": 1, "crashes": 1}),
+        (AnyLogMayLead, scenarios.committed_without_s3(AnyLogMayLead), {"term": 2}),
+        (Server, Cluster(2), {"term": 1, "commands": 1}),
+    ],
+)
+def test_the_counterexample_is_one_of_the_shortest_there_are(server, start, limits):
+    bounds = Bounds(**limits)
+    shortest = naive.search(start, bounds).broken
+    found = explore(start, bounds=bounds).counterexample
+    assert found.actions in shortest if shortest else found is None
+    assert found is None or found.shortest
+
+
+# --- What is asked of it ------------------------------------------------------------------------------------------
+
+
+def test_it_finds_the_nearest_world_of_which_something_is_true():
+    report = explore(Cluster(3), until=lambda w: any(s.commit_index for s in w.servers.values()))
+    assert len(report.found.actions) == 5  # time out, ask, vote, append, acknowledge
+    assert any(s.commit_index for s in report.found.cluster().world.servers.values())
+    assert str(report).startswith("A run of 5 actions:")
+
+
+def test_what_is_true_already_needs_no_actions():
+    assert explore(led(), until=lambda w: w.servers["S1"].is_leader).found.actions == ()
+
+
+def test_what_is_not_there_is_not_found():
+    report = explore(Cluster(3), term=1, until=lambda w: any(s.current_term > 1 for s in w.servers.values()))
+    assert report.found is None
+    assert report.states > 2000
+
+
+def test_questions_are_asked_of_every_server():
+    """With questions no situation stands for another: only S2 leads in what is asked for."""
+    report = explore(Cluster(3), term=1, reach={"S2 leads": lambda w: w.servers["S2"].is_leader})
+    assert report.reached == {"S2 leads": True}
+
+
+def test_what_was_never_reached_is_said():
+    report = explore(Cluster(1), term=1, reach={"term 9": lambda w: w.servers["S1"].current_term == 9})
+    assert "Never reached: term 9." in str(report)
+
+
+def test_stopped_by_hand_it_says_what_it_has_seen():
+    asked = []
+
+    def impatient(world):
+        asked.append(world)
+        if len(asked) == 100:
+            raise KeyboardInterrupt
+        return False
+
+    report = explore(Cluster(3), until=impatient)
+    assert report.interrupted
+    assert report.states == 100
+    assert "interrupted; no invariant is broken there" in str(report)
+
+
+def test_handlers_run_far_less_often_than_they_are_asked():
+    report = explore(Cluster(3), term=1, crashes=1, drops=1, symmetry=False)
+    assert report.transitions > 100 * report.handler_calls > 0
 
 
 def test_the_counterexample_replays_step_by_step():
@@ -125,6 +278,11 @@ BUDGETS = {
     "duplicates": Duplicate,
     "commands": Propose,
     "heartbeats": Heartbeat,
+    "reads": Read,
+    "reconfigurations": Reconfigure,
+    "single_changes": Reconfigure,
+    "transfers": TransferLeadership,
+    "compactions": Compact,
 }
 
 
@@ -138,28 +296,28 @@ def test_a_budget_limits_how_often_it_happens_in_a_run(budget):
 
 
 def every_run(cluster: Cluster, depth: int, **limits: int) -> list[list]:
-    """All runs of at most `depth` actions, read off the search's own list of moves."""
-    from raft_lab.check.explore import _Budget, _Search
-
-    bounds = Bounds(depth=depth, **limits)
-    search = _Search(cluster, bounds, None, {})
-    full = _Budget(bounds.commands, bounds.heartbeats, bounds.crashes, bounds.drops, bounds.duplicates)
-    runs, frontier = [[]], [([], cluster.world, full)]
+    """Runs of at most `depth` actions, read off the search's own list of moves."""
+    engine = Engine(cluster.world, Bounds(depth=depth, messages=99, **limits))
+    runs, frontier = [[]], [([], *engine.first())]
     for _ in range(depth):
         grown = []
-        for run, world, left in frontier:
-            for action, rest in search.moves(world, left):
-                assert action.refusal(world) is None, action
-                grown.append(([*run, action], action.perform(world).world, rest))
-        runs += [run for run, _, _ in grown]
+        for run, vector, bag in frontier:
+            world = engine.world(vector, bag)
+            for move in [*engine.moves(vector), *(m for message in set(bag) for m in engine.receipts(vector, message))]:
+                assert move.label.refusal(world) is None, move.label
+                after = engine.after(bag, move.taken, move.sent)
+                assert engine.world(move.vector, after) == move.label.perform(world).world
+                grown.append(([*run, move.label], move.vector, after))
+        runs += [run for run, *_ in grown]
         frontier = random.Random(1).sample(grown, min(len(grown), 60))
     return runs
 
 
 def test_every_move_is_possible_and_all_kinds_occur():
-    runs = every_run(led(), depth=6, crashes=1, drops=1, duplicates=1, commands=1, heartbeats=1)
+    runs = every_run(led(), depth=6, crashes=1, drops=1, duplicates=1, commands=1, heartbeats=1, reads=1, transfers=1)
     kinds = {type(action) for run in runs for action in run}
-    assert kinds == {Deliver, Drop, Duplicate, Timeout, Heartbeat, Propose, Crash, Restart}
+    usual = {Deliver, Drop, Duplicate, Timeout, Heartbeat, Propose, Crash, Restart, Read, TransferLeadership}
+    assert usual <= kinds
 
 
 def test_commands_are_different_from_each_other():
@@ -170,6 +328,8 @@ def test_commands_are_different_from_each_other():
 def test_an_unknown_bound_or_invariant_is_refused():
     with pytest.raises(TypeError, match="speed"):
         explore(Cluster(3), speed=9)
+    with pytest.raises(ValueError, match="the bound crashes must be a whole number from 0 on, not -1"):
+        explore(Cluster(3), crashes=-1)
     with pytest.raises(ValueError, match="no invariant called 'Luck'"):
         explore(Cluster(3), invariants={"Luck"})
 

@@ -1,0 +1,249 @@
+"""Raft itself as a system to search: the servers of a world, its history, and what is left of the bounds.
+
+A component's local state is a server (up or down), or the ghosts, or what a run may still spend. What an action does
+is found out once for each server state and history, by performing it in a world that holds nothing else;
+so nothing here knows what an action means. The invariants are remembered with the values that they were
+asked about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from raft_lab.check.bounds import Bounds, Left
+from raft_lab.check.invariants import INVARIANTS, Change, Invariant, of_scope
+from raft_lab.check.moves import Moves
+from raft_lab.check.remembering import Remembering
+from raft_lab.check.search import Bag, Interned, Move, Remembered, Renaming, Vector
+from raft_lab.check.symmetry import renamed
+from raft_lab.raft.messages import Message
+from raft_lab.raft.state import Rejected, State
+from raft_lab.raft.values import FrozenMap
+from raft_lab.sim.actions import Action, Deliver, Drop, Duplicate
+from raft_lab.sim.world import Ghosts, World
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """One server: its state, and whether it is down."""
+
+    state: State
+    crashed: bool
+
+
+@dataclass(slots=True)
+class Step:
+    """What an action does to the server that it concerns and to the history, by number; and what is wrong with it.
+
+    Attributes:
+        action: what happened.
+        local: the server after it.
+        ghosts: the history after it.
+        sent: the messages that were sent.
+        broken: whether an invariant of the step, of the server or of its history is broken.
+        change: the step, as invariants see it.
+        whole: those invariants that must be asked about the step and the whole world after it.
+    """
+
+    action: Action
+    local: int
+    ghosts: int
+    sent: tuple[int, ...]
+    broken: bool
+    change: Change
+    whole: tuple[Invariant, ...]
+
+
+class Engine:
+    """A world within bounds, as the search asks for it. The last two components are the ghosts and what is left."""
+
+    def __init__(
+        self,
+        start: World,
+        bounds: Bounds,
+        invariants: Collection[Invariant] = tuple(INVARIANTS),
+        renamings: Collection[Renaming] = (),
+    ) -> None:
+        self.start = start
+        self.bounds = bounds
+        self.names = tuple(start.servers)
+        self.behaviour = Remembering(start.behaviour)
+        self.options = Moves(bounds, self.behaviour, self.names, frozenset(start.ghosts.reads))
+        self.hit = self.options.hit
+        self.doing: Action | None = None
+        """The action that is being performed."""
+        n = len(self.names)
+        self.renamings = tuple((*order, n, n + 1) for order in renamings) or (tuple(range(n + 2)),)
+        self._names = {
+            order: {name: self.names[order[i]] for i, name in enumerate(self.names)} for order in self.renamings
+        }
+        self.locals: Interned[Local | Ghosts | Left] = Interned()
+        self.messages: Interned[Message] = Interned()
+        self.invariants = tuple(invariants)
+        self._of_step, self._of_server = of_scope("step", invariants), of_scope("server", invariants)
+        self._of_history, self._of_pair = of_scope("history", invariants), of_scope("pair", invariants)
+        self._of_whole = of_scope("whole", invariants)
+        self._sound = Remembered(self._is_sound)
+        self._friends: Remembered[int, set[int]] = Remembered(lambda number: {number})
+        """For each server state those with which it breaks nothing."""
+        self._options = Remembered(self._options_of)
+        self._steps = Remembered(self._step)
+        self._received = Remembered(self._receive)
+        self._drop: Remembered[int, Action] = Remembered(lambda message: Drop(self.messages.seen[message]))
+        self._duplicate: Remembered[int, Action] = Remembered(lambda message: Duplicate(self.messages.seen[message]))
+        self._index = {name: i for i, name in enumerate(self.names)}
+
+    # What the search asks
+
+    def first(self) -> tuple[Vector, Bag]:
+        """The world as it stands."""
+        world = self.start
+        servers = [self.locals[Local(state, name in world.crashed)] for name, state in world.servers.items()]
+        left = Left.of(self.bounds)
+        bag = [self.messages[message] for message, copies in world.network.items() for _ in range(copies)]
+        return (*servers, self.locals[world.ghosts], self.locals[left]), tuple(sorted(bag))
+
+    def moves(self, vector: Vector) -> Iterator[Move]:
+        """What may happen on each server."""
+        ghosts, left = vector[-2:]
+        for i in range(len(self.names)):
+            for action, paid in self._options[vector[i], left]:
+                step = self._steps[vector[i], ghosts, action]
+                if step is not None:
+                    yield self._move(vector, i, step, None, paid)
+
+    def receipts(self, vector: Vector, message: int) -> Iterator[Move]:
+        """A message arrives, or is lost, or is duplicated."""
+        *servers, ghosts, left = vector
+        m = self.messages.seen[message]
+        i = self._index.get(m.dst)
+        if i is not None and (m.src, m.dst) not in self.start.cuts and not self._local(servers[i]).crashed:
+            yield self._move(vector, i, self._received[servers[i], ghosts, message], message, left)
+        budget = self.locals.seen[left]
+        assert isinstance(budget, Left)
+        if budget.drops:
+            yield Move(self._drop[message], (*servers, ghosts, self.locals[budget.less("drops")]), message)
+        if budget.duplicates:
+            paid = (*servers, ghosts, self.locals[budget.less("duplicates")])
+            yield Move(self._duplicate[message], paid, None, (message,))
+
+    def after(self, bag: Bag, taken: int | None, sent: tuple[int, ...]) -> Bag | None:
+        """The network is a bag: equal messages are counted."""
+        left = list(bag)
+        if taken is not None:
+            left.remove(taken)
+        left += sent
+        if len(left) > self.bounds.messages and len(left) > len(bag):
+            self.hit.add("messages")
+            return None
+        left.sort()
+        return tuple(left)
+
+    def image(self, local: int, renaming: Renaming) -> int:
+        """A server or the history under other names."""
+        value, names = self.locals.seen[local], self._names[renaming]
+        match value:
+            case Local(state, crashed):
+                return self.locals[Local(renamed(state, names), crashed)]
+            case Ghosts():
+                return self.locals[renamed(value, names)]
+            case _:
+                return local
+
+    def image_of_message(self, message: int, renaming: Renaming) -> int:
+        """A message between the same servers under other names."""
+        return self.messages[renamed(self.messages.seen[message], self._names[renaming])]
+
+    def world(self, vector: Vector, bag: Bag = ()) -> World:
+        """The world that a vector and a bag stand for."""
+        seen = self.locals.seen
+        servers = [seen[number] for number in vector[:-2]]
+        network: dict[Message, int] = {}
+        for number in bag:
+            message = self.messages.seen[number]
+            network[message] = network.get(message, 0) + 1
+        return World(
+            FrozenMap({name: local.state for name, local in zip(self.names, servers, strict=True)}),  # type: ignore[union-attr]
+            seen[vector[-2]],  # type: ignore[arg-type]
+            FrozenMap(network),
+            frozenset(name for name, local in zip(self.names, servers, strict=True) if local.crashed),  # type: ignore[union-attr]
+            self.start.cuts,
+            self.start.behaviour,
+        )
+
+    # What is remembered
+
+    def _local(self, number: int) -> Local:
+        local = self.locals.seen[number]
+        assert isinstance(local, Local)
+        return local
+
+    def _options_of(self, key: tuple[int, int]) -> tuple[tuple[Action, int], ...]:
+        """What may happen to a server when so much is left, each with what is left then."""
+        local, left = self._local(key[0]), self.locals.seen[key[1]]
+        assert isinstance(left, Left)
+        return tuple(
+            (action, self.locals[left.less(cost)] if cost else key[1])
+            for action, cost in self.options.of(local.state, local.crashed, left)
+        )
+
+    def _receive(self, key: tuple[int, int, int]) -> Step:
+        number, ghosts, message = key
+        m = self.messages.seen[message]
+        step = self._perform(number, ghosts, Deliver(m), FrozenMap({m: 1}))
+        assert step is not None
+        return step
+
+    def _step(self, key: tuple[int, int, Action]) -> Step | None:
+        return self._perform(*key, FrozenMap())
+
+    def _perform(self, number: int, ghosts: int, action: Action, network: FrozenMap[Message, int]) -> Step | None:
+        """Perform `action` in a world with one server; None if it was refused, and so nothing has happened."""
+        local, history = self._local(number), self.locals.seen[ghosts]
+        assert isinstance(history, Ghosts)
+        old = local.state
+        down = frozenset({old.id}) if local.crashed else frozenset[str]()
+        before = World(FrozenMap({old.id: old}), history, network, down, self.start.cuts, self.behaviour)
+        self.doing = action
+        done = action.perform(before)
+        self.doing = None
+        new, after = done.world.servers[old.id], done.world
+        if isinstance(done.reply, Rejected) and new is old and not done.sent:
+            return None
+        change = Change(old, new, after.ghosts, action, done.sent, done.answers)
+        here, then = self.locals[Local(new, old.id in after.crashed)], self.locals[after.ghosts]
+        broken = any(i.ask(change) for i in self._of_step) or (new is not old and not self._sound[here, then])
+        whole = tuple(i for i in self._of_whole if i.matters(change))
+        return Step(action, here, then, tuple(self.messages[m] for m in done.sent), broken, change, whole)
+
+    # Whether anything is broken
+
+    def _move(self, vector: Vector, i: int, step: Step, taken: int | None, left: int) -> Move:
+        local, was = step.local, vector[i]
+        if local == was and step.ghosts == vector[-2] and left == vector[-1]:
+            return Move(step.action, vector, taken, step.sent, step.broken)
+        after = (*vector[:i], local, *vector[i + 1 : -2], step.ghosts, left)
+        broken = (
+            step.broken
+            or (local != was and not self._friends[local].issuperset(after[:-2]) and self._clashes(local, i, after))
+            or (bool(step.whole) and self._breaks_the_whole(step, after))
+        )
+        return Move(step.action, after, taken, step.sent, broken)
+
+    def _is_sound(self, key: tuple[int, int]) -> bool:
+        state, ghosts = self._local(key[0]).state, self.locals.seen[key[1]]
+        return not (any(i.ask(state) for i in self._of_server) or any(i.ask(state, ghosts) for i in self._of_history))
+
+    def _clashes(self, number: int, i: int, vector: Vector) -> bool:
+        friends, state = self._friends[number], self._local(number).state
+        for other in (*vector[:i], *vector[i + 1 : -2]):
+            if other not in friends:
+                if any(invariant.ask(state, self._local(other).state) for invariant in self._of_pair):
+                    return True
+                friends.add(other)
+        return False
+
+    def _breaks_the_whole(self, step: Step, vector: Vector) -> bool:
+        world = self.world(vector)
+        return any(invariant.ask(step.change, world) for invariant in step.whole)
