@@ -42,6 +42,7 @@ class Step:
         ghosts: the history after it.
         sent: the messages that were sent.
         broken: whether an invariant of the step, of the server or of its history is broken.
+        commits: whether anything was committed that nobody had committed before; that concerns every server.
         change: the step, as invariants see it.
         whole: those invariants that must be asked about the step and the whole world after it.
     """
@@ -51,6 +52,7 @@ class Step:
     ghosts: int
     sent: tuple[int, ...]
     broken: bool
+    commits: bool
     change: Change
     whole: tuple[Invariant, ...]
 
@@ -211,11 +213,12 @@ class Engine:
         new, after = done.world.servers[old.id], done.world
         if isinstance(done.reply, Rejected) and new is old and not done.sent:
             return None
-        change = Change(old, new, after.ghosts, action, done.sent, done.answers)
+        change = Change(old, new, after.ghosts, action, self.start.behaviour, done.sent, done.answers)
         here, then = self.locals[Local(new, old.id in after.crashed)], self.locals[after.ghosts]
         broken = any(i.ask(change) for i in self._of_step) or (new is not old and not self._sound[here, then])
+        commits = after.ghosts.committed is not history.committed
         whole = tuple(i for i in self._of_whole if i.matters(change))
-        return Step(action, here, then, tuple(self.messages[m] for m in done.sent), broken, change, whole)
+        return Step(action, here, then, tuple(self.messages[m] for m in done.sent), broken, commits, change, whole)
 
     # Whether anything is broken
 
@@ -227,6 +230,7 @@ class Engine:
         broken = (
             step.broken
             or (local != was and not self._friends[local].issuperset(after[:-2]) and self._clashes(local, i, after))
+            or (step.commits and not all(self._sound[other, step.ghosts] for other in after[:-2]))
             or (bool(step.whole) and self._breaks_the_whole(step, after))
         )
         return Move(step.action, after, taken, step.sent, broken)
