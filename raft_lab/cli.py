@@ -12,7 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias
 
-from raft_lab import RaftLabError, __version__
+from raft_lab import MODELS, History, RaftLabError, __version__, check_linearizable
+from raft_lab.check.linearizability import BUDGET
+from raft_lab.sim.files import write_whole
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -108,7 +110,40 @@ def _add_lessons(commands: _Commands) -> None:
     parser.set_defaults(run=_lessons, hands_on=True)
 
 
-_COMMANDS = (_add_lessons,)
+def _check_history(options: argparse.Namespace) -> int:
+    """`raft-lab check-history`: 0 if it is linearizable, 1 if it is not, 3 if that was not found out."""
+    if options.budget < 1:
+        raise _Trouble("--budget is a number of steps, at least 1")
+    history = History.load(options.file)
+    model = MODELS[options.model]() if options.model else None
+    verdict = check_linearizable(history, model, budget=options.budget)
+    _say(f"{history}\n{verdict}")
+    if options.picture:
+        from raft_lab.view.history import page
+
+        _say(f"The picture is in {write_whole(options.picture, page(history, verdict))}.")
+    return {True: 0, False: 1, None: 3}[verdict.linearizable]
+
+
+def _add_check_history(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "check-history",
+        help="is there an order that explains what clients were told?",
+        epilog="FILE is a history of Jepsen's (EDN), Porcupine's Operations as lines of JSON, or a saved History.",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--model", choices=sorted(MODELS), help="what the object does (default: found by the operations)"
+    )
+    parser.add_argument("--budget", type=int, default=BUDGET, metavar="N", help=f"steps of the search ({BUDGET:,})")
+    parser.add_argument("--picture", type=Path, metavar="PAGE.html", help="draw it, too")
+    parser.set_defaults(run=_check_history)
+
+
+_COMMANDS = (
+    _add_lessons,
+    _add_check_history,
+)
 
 
 def _parser() -> argparse.ArgumentParser:

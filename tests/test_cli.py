@@ -99,3 +99,36 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         cli.main(["--version"])
     assert capsys.readouterr().out == f"raft-lab {raft_lab.__version__}\n"
+
+
+# --- check-history -----------------------------------------------------------------------------------------------
+
+JEPSEN = """\
+{:type :invoke, :f :write, :value 1, :process 0}
+{:type :ok, :f :write, :value 1, :process 0}
+{:type :invoke, :f :read, :value nil, :process 1}
+{:type :ok, :f :read, :value SEEN, :process 1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("seen", "code", "said"), [("1", 0, "Linearizable:"), ("2", 1, "it could only have returned 1")]
+)
+def test_a_history_of_jepsen_is_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], seen: str, code: int, said: str
+) -> None:
+    (tmp_path / "history.edn").write_text(JEPSEN.replace("SEEN", seen), encoding="utf-8")
+    picture = tmp_path / "history.html"
+    assert cli.main(["check-history", str(tmp_path / "history.edn"), "--picture", str(picture)]) == code
+    assert said in capsys.readouterr().out
+    assert "<svg" in picture.read_text(encoding="utf-8")
+
+
+def test_a_history_that_cannot_be_judged_is_said_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "history.edn").write_text("{:type :invoke}", encoding="utf-8")
+    assert cli.main(["check-history", str(tmp_path / "history.edn")]) == 1
+    assert "history.edn cannot be read: line 1: the field :f is missing" in capsys.readouterr().err
+    assert cli.main(["check-history", str(tmp_path / "nothing"), "--budget", "0"]) == 1
+    assert "--budget is a number of steps" in capsys.readouterr().err
