@@ -5,10 +5,12 @@ from raft_lab.course.exercises import REQUEST_VOTE, Exercise, Verdict
 from raft_lab.course.experiments import elections_by_spread
 from raft_lab.course.puzzles import Puzzle, Standing
 from raft_lab.course.questions import ask
+from raft_lab.course.quorums import HAS_QUORUM
 from raft_lab.course.replication import APPEND_ENTRIES
 
 __all__ = [
     "APPEND_ENTRIES",
+    "HAS_QUORUM",
     "INSTALL_SNAPSHOT",
     "REQUEST_VOTE",
     "Exercise",

@@ -72,11 +72,45 @@ def _snapshot_without_sessions(cluster: Cluster) -> None:
     cluster.restart("S1")
 
 
+# --- Lesson 04 ---------------------------------------------------------------------------------------
+
+
+def _two_majorities(cluster: Cluster) -> None:
+    """Each side elects a leader of term 2."""
+    cluster.goto(0)
+    Stage(cluster).elect("S2", "S3", tries=1).elect("S4", "S1", "S5", tries=1)
+
+
+def _majority_of_the_union(cluster: Cluster) -> None:
+    """One majority of all five is counted, in place of one of each half."""
+    cluster.goto(0)
+    cluster.swap(without(Server, "separate majorities"))
+    Stage(cluster).elect("S2", "S3", tries=1).elect("S4", "S1", "S5", tries=1)
+
+
+def _change_without_own_commit(cluster: Cluster) -> None:
+    """S2 removes S1 with the help of S3; then S1 leads again, by S4 and S5, and overwrites what was committed."""
+    cluster.goto(0)
+    cluster.swap(without(Server, "own-term commit before a single-server change"))
+    cluster.reconfigure(remove={"S1"}, single=True, server="S2")
+    stage = Stage(cluster)
+    for _ in range(4):
+        stage.ask("S2", "S3", "AppendEntries")
+    cluster.crash("S1")
+    cluster.restart("S1")
+    stage.elect("S1", "S4", "S5")
+    for follower in ("S4", "S5", "S4"):
+        stage.ask("S1", follower, "AppendEntries")
+
+
 SHOWS: dict[str, Callable[[Cluster], object]] = {
     "lost with the leader": _lost_with_the_leader,
     "no consistency check": _no_consistency_check,
     "an old term is counted": _old_term_is_counted,
     "a tail that does not fit": _unfitting_tail,
     "a snapshot without sessions": _snapshot_without_sessions,
+    "two majorities": _two_majorities,
+    "a majority of the union": _majority_of_the_union,
+    "a change without a commit": _change_without_own_commit,
 }
 """By the name that stands in `predictions/`."""

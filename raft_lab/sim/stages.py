@@ -5,6 +5,7 @@ A scenario has lived through its story; a stage is where one begins, at step 0.
 
 from __future__ import annotations
 
+from raft_lab.raft.membership import Configuration
 from raft_lab.raft.messages import RequestVote
 from raft_lab.raft.rules import with_rules
 from raft_lab.raft.server import Server
@@ -126,6 +127,70 @@ def with_a_session(server: type[Server] = Server) -> Cluster:
 
 
 # --- Membership changes ------------------------------------------------------------------------------
+
+
+class SwitchesAtOnce(Server):
+    """What seems natural: the new configuration simply takes the place of the old one."""
+
+    def append_configuration(self, configuration: Configuration) -> None:
+        super().append_configuration(Configuration(configuration.voters, learners=configuration.learners))
+
+
+def half_switched(server: type[Server] = SwitchesAtOnce) -> Cluster:
+    """From three servers to five in one step, which has reached S1, S4 and S5 only when the network falls apart."""
+    cluster = _growing(server)
+    cluster.reconfigure(voters={"S1", "S2", "S3", "S4", "S5"}, server="S1")
+    for follower in ("S4", "S5"):
+        cluster.deliver("S1", follower, "AppendEntries")
+    Stage(cluster).lose_all()
+    cluster.partition({"S1", "S4", "S5"}, {"S2", "S3"})
+    cluster.crash("S1")
+    cluster.restart("S1")
+    return _here(cluster, "half_switched()", Server)
+
+
+def _growing(server: type[Server]) -> Cluster:
+    """S1 leads S2 and S3; S4 and S5 are learners that have caught up."""
+    cluster = led(3, server)
+    cluster.reconfigure(learners={"S4", "S5"})
+    cluster.deliver_all()
+    for _ in range(2):
+        cluster.heartbeat("S1")
+        cluster.deliver_all()
+    return cluster
+
+
+def ready_to_grow(server: type[Server] = Server) -> Cluster:
+    """S1 leads S2 and S3; S4 and S5 are learners that have caught up."""
+    return _here(_growing(server), "ready_to_grow()", server)
+
+
+def half_joint(server: type[Server] = Server) -> Cluster:
+    """C_old,new, from S1, S2, S3 to S1, S4, S5, has reached the new half only when the network falls apart."""
+    cluster = _growing(Server)
+    cluster.reconfigure(voters={"S1", "S4", "S5"}, server="S1")
+    for follower in ("S4", "S5"):
+        cluster.deliver("S1", follower, "AppendEntries")
+    Stage(cluster).lose_all()
+    cluster.partition({"S1", "S4", "S5"}, {"S2", "S3"})
+    cluster.crash("S1")
+    cluster.restart("S1")
+    if server is not Server:
+        cluster.swap(server)
+    return _here(cluster, "half_joint()", server)
+
+
+def two_single_changes(server: type[Server] = Server) -> Cluster:
+    """S1 has added S5 by a single-server change that only S5 has heard of; S2 has been elected by S3 and S4 since."""
+    cluster = led(4, server)
+    cluster.reconfigure(learners={"S5"}, server="S1")
+    cluster.deliver_all()
+    cluster.heartbeat("S1")
+    cluster.deliver_all()
+    cluster.reconfigure(add={"S5"}, single=True, server="S1")
+    stage = Stage(cluster).deliver("S1", "S5", "AppendEntries").lose_all()
+    stage.elect("S2", "S3", "S4").lose_all()
+    return _here(cluster, "two_single_changes()", server)
 
 
 def before_the_move(server: type[Server] = Server) -> Cluster:

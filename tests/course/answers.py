@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from raft_lab import InstallSnapshotReply, Log
-from raft_lab.course import APPEND_ENTRIES, INSTALL_SNAPSHOT
+from raft_lab.course import APPEND_ENTRIES, HAS_QUORUM, INSTALL_SNAPSHOT
 
 REPLICATION: Any = APPEND_ENTRIES.base
 COMPACTION: Any = INSTALL_SNAPSHOT.base
+QUORUMS: Any = HAS_QUORUM.base
 
 
 class Replicates(REPLICATION):
@@ -125,3 +126,34 @@ class KeepsAnyTail(Installs):
 class ForgetsTheMachine(Installs):
     def take_machine(self, snapshot):
         pass
+
+
+class TwoMajorities(QUORUMS):
+    """Lesson 04, solved."""
+
+    def has_quorum(self, servers):
+        halves = (self.configuration.voters, self.configuration.old)
+        return all(len(half & set(servers)) > len(half) / 2 for half in halves if half)
+
+
+class OnePot(QUORUMS):
+    def has_quorum(self, servers):
+        everyone = self.configuration.voters | self.configuration.old
+        return len(everyone & set(servers)) > len(everyone) / 2
+
+
+class CountsLearners(QUORUMS):
+    def has_quorum(self, servers):
+        halves = (self.configuration.voters, self.configuration.old)
+        return all(len(set(servers)) > len(half) / 2 for half in halves if half)
+
+
+class HalfIsEnough(QUORUMS):
+    def has_quorum(self, servers):
+        halves = (self.configuration.voters, self.configuration.old)
+        return all(len(half & set(servers)) >= len(half) / 2 for half in halves if half)
+
+
+class Fails(QUORUMS):
+    def has_quorum(self, servers):
+        return servers[0]

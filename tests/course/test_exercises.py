@@ -8,12 +8,16 @@ from typing import Any
 
 import pytest
 
-from raft_lab.course import APPEND_ENTRIES, INSTALL_SNAPSHOT, Exercise
+from raft_lab.course import APPEND_ENTRIES, HAS_QUORUM, INSTALL_SNAPSHOT, Exercise
 
 sys.path.insert(0, str(Path(__file__).parent))
 import answers
 
-RIGHT: list[tuple[Exercise, Any]] = [(APPEND_ENTRIES, answers.Replicates), (INSTALL_SNAPSHOT, answers.Installs)]
+RIGHT: list[tuple[Exercise, Any]] = [
+    (APPEND_ENTRIES, answers.Replicates),
+    (INSTALL_SNAPSHOT, answers.Installs),
+    (HAS_QUORUM, answers.TwoMajorities),
+]
 WRONG: list[tuple[Exercise, Any, str]] = [
     (APPEND_ENTRIES, answers.LooksOnlyAtTheIndex, "Log Matching is broken"),
     (APPEND_ENTRIES, answers.TruncatesAlways, "Commit Rule is broken"),
@@ -26,6 +30,10 @@ WRONG: list[tuple[Exercise, Any, str]] = [
     (INSTALL_SNAPSHOT, answers.DropsTheTail, "so what follows that entry is kept (Figure 13, step 6)"),
     (INSTALL_SNAPSHOT, answers.KeepsAnyTail, "Log Terms is broken"),
     (INSTALL_SNAPSHOT, answers.ForgetsTheMachine, "State Is the Fold is broken"),
+    (HAS_QUORUM, answers.OnePot, "Election Safety is broken"),
+    (HAS_QUORUM, answers.CountsLearners, "Election Safety is broken"),
+    (HAS_QUORUM, answers.HalfIsEnough, "The voters are S1, S2. Those who agree: S1. That is no quorum;"),
+    (HAS_QUORUM, answers.Fails, "Fails failed on S"),
 ]
 
 

@@ -57,6 +57,18 @@ WHAT_IT_LEADS_TO: dict[str, tuple[Callable[[], Cluster], Callable[[Cluster], boo
         stages.with_a_session,
         lambda c: "Snapshot Is the Prefix" in {broken.invariant for _, broken in c.violations},
     ),
+    "two majorities": (
+        stages.half_switched,
+        lambda c: "Election Safety" in {broken.invariant for _, broken in c.violations},
+    ),
+    "a change without a commit": (
+        stages.two_single_changes,
+        lambda c: "State Machine Safety" in {broken.invariant for _, broken in c.violations},
+    ),
+    "a majority of the union": (
+        stages.half_joint,
+        lambda c: "Election Safety" in {broken.invariant for _, broken in c.violations},
+    ),
 }
 
 
