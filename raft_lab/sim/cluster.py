@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any, ClassVar
 
+from raft_lab.raft.errors import RaftLabError
 from raft_lab.raft.log import Command
 from raft_lab.raft.messages import MESSAGE_TYPES, Message
 from raft_lab.raft.rules import switched, turned
@@ -391,6 +392,17 @@ class Cluster:
                 self._do(due[1], timed=True, now_us=max(due[0], self.schedule.now_us))
             return self.now
 
+    def foresee(self, count: int) -> list[Step]:
+        """The steps that `step(count)` would add to the tape from here, as far as nothing was recorded or fails."""
+        with self.lock:
+            at, found = self.now, list[Step]()
+            with contextlib.suppress(RaftLabError):
+                while len(found) < count and not self.tape.children(at) and (due := at.schedule.next(at.world)):
+                    clock = max(due[0], at.schedule.now_us)
+                    at = self._after(at, due[1], True, clock, len(self.tape) + len(found))
+                    found.append(at)
+            return found
+
     def run(self, ms: float) -> Step:
         """Let everything happen that is due within the next `ms` milliseconds."""
         if not (isinstance(ms, int | float) and 0 < ms < 1e9):
@@ -640,13 +652,8 @@ class Cluster:
                 raise ActionRefused(refusal)
             step = self.tape.visited(self.now, action, timed)
             if step is None:
-                before = self.now
-                clock = before.schedule.now_us if now_us is None else now_us
-                done = action.perform(before.world, before.schedule.timing.local(action.actor, clock))
-                schedule = before.schedule.follow(before.world, action, done, clock)
-                check = self.faces.get("check")
-                found = check(before.world, action, done) if check else ()
-                step = self.tape.add(before, action, timed, done, schedule, tuple(found))
+                clock = self.schedule.now_us if now_us is None else now_us
+                step = self.tape.add(self._after(self.now, action, timed, clock, len(self.tape)))
             return self._enter(step)
 
     def _outlives_elections(self, action: Action) -> str | None:
@@ -658,6 +665,14 @@ class Cluster:
                 f"{shortest / 1000:g} ms: use a Server with a shorter lease_us, or longer election timeouts"
             )
         return None
+
+    def _after(self, before: Step, action: Action, timed: bool, now_us: int, number: int) -> Step:
+        """What `action` makes of the situation; the tape knows nothing of it yet."""
+        done = action.perform(before.world, before.schedule.timing.local(action.actor, now_us))
+        schedule = before.schedule.follow(before.world, action, done, now_us)
+        check = self.faces.get("check")
+        found = check(before.world, action, done) if check else ()
+        return Step(number, before, action, timed, done, schedule, tuple(found))
 
     def _enter(self, step: Step) -> Step:
         if step is not self.now:

@@ -8,7 +8,7 @@ leaves the draws elsewhere alone.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from raft_lab.raft.messages import ANSWERS, Message
@@ -22,6 +22,7 @@ from raft_lab.sim.actions import (
     Duplicate,
     Heartbeat,
     Hold,
+    OnServer,
     Release,
     Silence,
     Timeout,
@@ -170,7 +171,7 @@ class Schedule:
                 due = max(flight.due_us, now_us) + us
                 draft.flights[draft.flights.index(flight)] = replace(flight, due_us=due)
         draft.send(done.sent)
-        fired = (action.actor, _KINDS[action.verb]) if action.verb in _KINDS else None
+        fired = (action.actor, TIMERS[action.verb]) if action.verb in TIMERS else None
         draft.settle_timers(before, done.world, done.timer_reset, fired)
         return draft.done()
 
@@ -203,20 +204,15 @@ class Schedule:
             yield timer.due_us, 1, rank, _ON_TIMER[kind](name)
 
 
-_ON_TIMER: dict[str, Callable[[str], Action]] = {
+_ON_TIMER: dict[str, type[OnServer]] = {
     "election": Timeout,
     "silence": Silence,
     "heartbeat": Heartbeat,
     "quorum": CheckQuorum,
     "disk": WriteDisk,
 }
-_KINDS = {
-    "timeout": "election",
-    "silence": "silence",
-    "heartbeat": "heartbeat",
-    "check_quorum": "quorum",
-    "write_disk": "disk",
-}
+TIMERS = {action.verb: kind for kind, action in _ON_TIMER.items()}
+"""The kind of timer that lets each of these actions happen."""
 
 
 class _Draft:

@@ -56,6 +56,18 @@ def write(now: Step) -> str:
     return ";".join([*parts, f"end={_end(now)}"])
 
 
+def part(step: Step) -> str:
+    """What `write` says of this step: how the cluster was made, or what was done; '' for a timed step or none."""
+    if step.timed:
+        return ""
+    if step.parent is not None:
+        return _act(step)
+    try:
+        return ";".join([f"raft-lab:{VERSION}", *_start(step)])
+    except TraceError:
+        return ""
+
+
 def read(text: str, servers: Sequence[type[Server]]) -> tuple[dict[str, Any], list[Part], str]:
     """How to make the cluster, what to do to it, and where it should end ('' if the string does not say)."""
     if not isinstance(text, str):

@@ -117,17 +117,11 @@ class Tape:
                 return child
         return None
 
-    def add(
-        self,
-        parent: Step,
-        action: Action,
-        timed: bool,
-        transition: Transition,
-        schedule: Schedule,
-        violations: tuple[Violation, ...],
-    ) -> Step:
-        """A new step after `parent`."""
-        step = Step(len(self.steps), parent, action, timed, transition, schedule, violations)
+    def add(self, step: Step) -> Step:
+        """A new step, numbered as the next one, after its parent."""
+        parent = step.parent
+        assert parent is not None
+        assert step.id == len(self.steps)
         self.steps.append(step)
         self._children.setdefault(parent.id, []).append(step)
         self._latest[parent.id] = step

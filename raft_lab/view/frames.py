@@ -6,6 +6,9 @@ a frame is null. Every 64th step carries its whole frame, so that a picture neve
 
 from __future__ import annotations
 
+import base64
+import json
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +27,7 @@ from raft_lab.raft.messages import (
     RequestVoteReply,
     TimeoutNow,
 )
+from raft_lab.raft.rules import RULES
 from raft_lab.raft.state import (
     Accepted,
     Answer,
@@ -35,15 +39,51 @@ from raft_lab.raft.state import (
     Rejected,
     State,
 )
-from raft_lab.sim import actions
+from raft_lab.sim import actions, share
 from raft_lab.sim.cluster import step_code
-from raft_lab.sim.schedule import Flight, Schedule
-from raft_lab.sim.tape import Step
+from raft_lab.sim.schedule import TIMERS, Flight, Schedule
+from raft_lab.sim.tape import Step, Tape
 from raft_lab.sim.world import World
 
 Json = dict[str, Any]
 
 KEYFRAME_EVERY = 64
+CHUNK = 256
+"""So many steps are packed together; `session.js` has the same number."""
+
+
+class Recording:
+    """A tape as the browser gets it, each step encoded once."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+        self._steps: list[Json] = []
+        self._chunks: list[str] = []
+
+    def steps(self) -> list[Json]:
+        """Every step so far."""
+        while len(self._steps) < len(self._tape):
+            self._steps.append(encode_step(self._tape.steps[len(self._steps)]))
+        return self._steps
+
+    def packed(self) -> list[str]:
+        """Every step so far, in small: each text is a compressed list of steps; all but the last stay as they are."""
+        steps = self.steps()
+        while len(steps) >= (len(self._chunks) + 1) * CHUNK:
+            at = len(self._chunks) * CHUNK
+            self._chunks.append(_pack(steps[at : at + CHUNK]))
+        rest = steps[len(self._chunks) * CHUNK :]
+        return [*self._chunks, _pack(rest)] if rest else list(self._chunks)
+
+
+def _pack(steps: list[Json]) -> str:
+    text = json.dumps(steps, ensure_ascii=False, separators=(",", ":"))
+    return base64.b64encode(zlib.compress(text.encode())).decode()
+
+
+def names(tape: Tape) -> Json:
+    """What steps are called, by number."""
+    return {str(step): tape.names[step] for step in sorted(tape.names)}
 
 
 def encode_step(step: Step) -> Json:
@@ -61,6 +101,7 @@ def encode_step(step: Step) -> Json:
         "rule": sentence.rule,
         "section": sentence.section,
         "code": step_code(step),
+        "share": share.part(step),
         "marks": _marks(step),
         **_clients(step),
     }
@@ -80,6 +121,8 @@ def frame(step: Step) -> Json:
         servers[name] = {**_server(state, world, schedule), "log": _log(state.log, state.log.first_index)}
     return {
         **_rest(step),
+        "modified": step.modified,
+        "rules": _rules(world),
         "servers": servers,
         "messages": {f"m{flight.serial}": _message(flight, world) for flight in schedule.flights},
         "cuts": {f"{src}>{dst}": True for src, dst in sorted(world.cuts)},
@@ -93,9 +136,14 @@ def patch(step: Step) -> Json:
     old_world, world = step.parent.world, step.world
     old_schedule, schedule = step.parent.schedule, step.schedule
     changes: Json = merge_patch(_rest(step.parent), _rest(step))
+    if isinstance(step.action, actions.Swap):
+        changes |= {"modified": step.modified, "rules": merge_patch(_rules(old_world), _rules(world))}
     servers = {}
+    alike = world.crashed == old_world.crashed and world.behaviour is old_world.behaviour
     for name, state in world.servers.items():
         old = old_world.servers.get(name)
+        if alike and state is old and _timers(name, schedule) == _timers(name, old_schedule):
+            continue
         if old is None:
             servers[name] = {**_server(state, world, schedule), "log": _log(state.log, state.log.first_index)}
             continue
@@ -148,6 +196,31 @@ def _rest(step: Step) -> Json:
         },
         "next": f"{_due_text(due[1])}, at {due[0] / 1000:.1f} ms" if due else "",
     }
+
+
+def _rules(world: World) -> Json:
+    """Which rules are on."""
+    return {rule.name: rule.holds(world.behaviour) for rule in RULES}
+
+
+def rule_book() -> list[Json]:
+    """What there is to know about each rule: it never changes."""
+    return [
+        {
+            "name": rule.name,
+            "section": rule.section,
+            "statement": rule.statement,
+            "protects": rule.protects,
+            "optional": rule.optional,
+        }
+        for rule in RULES
+    ]
+
+
+def _timers(name: str, schedule: Schedule) -> Json:
+    """When each running timer of a server is due, by what it then does."""
+    timers = schedule.timers
+    return {verb: timers[name, kind].due_us for verb, kind in TIMERS.items() if (name, kind) in timers}
 
 
 def _due_text(action: actions.Action) -> str:
@@ -212,6 +285,7 @@ def _server(state: State, world: World, schedule: Schedule) -> Json:
             "from_us": timer.from_us if timer else 0,
             "due_us": timer.due_us if timer else 0,
         },
+        "due": _timers(state.id, schedule),
         "can": {action.verb: action.refusal(world) or "" for action in server_actions(state.id)},
     }
 
@@ -279,6 +353,7 @@ def _message(flight: Flight, world: World) -> Json:
             "duplicate": "",
             "hold": "this message is held already" if flight.held else "",
             "release": "" if flight.held else "this message is not held",
+            "delay": "this message is held: release it first" if flight.held else "",
         },
     }
 

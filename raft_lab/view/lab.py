@@ -1,12 +1,13 @@
 """The lab: the live picture of a cluster, driven by hand and by code alike.
 
 The browser has every step that it was told, and plays them without the kernel. It asks the kernel only to do
-something, and is told only what is new: one message there, one back.
+something, and is told only what is new: one message there, one back. With an answer come the steps that are likely
+to be asked for next, so that a click on Step shows its picture before the kernel has confirmed it.
 """
 
 from __future__ import annotations
 
-import re
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +15,14 @@ import anywidget
 import traitlets
 
 from raft_lab.raft.errors import RaftLabError
-from raft_lab.sim import actions
 from raft_lab.sim.cluster import Cluster
-from raft_lab.sim.errors import ActionRefused, UnknownName
-from raft_lab.sim.tape import Step
-from raft_lab.view import frames, picture
+from raft_lab.sim.errors import ActionRefused
+from raft_lab.sim.files import write_whole
+from raft_lab.view import frames, page, picture, wishes
+from raft_lab.view.assets import bundle, styles
 
-STATIC = Path(__file__).parent / "static"
-
-
-def bundle(entry: str) -> str:
-    """One ES module out of `entry` and the modules beside it that it imports, each after what it needs."""
-    done: dict[str, str] = {}
-
-    def add(name: str) -> None:
-        if name in done:
-            return
-        done[name] = ""
-        source = (STATIC / name).read_text(encoding="utf-8")
-        for needed in re.findall(r'^import .* from "\./(.*)";$', source, flags=re.MULTILINE):
-            add(needed)
-        source = re.sub(r"^import .*;$\n", "", source, flags=re.MULTILINE)
-        del done[name]
-        done[name] = re.sub(r"^export (?!default)", "", source, flags=re.MULTILINE)
-
-    add(entry)
-    return "\n".join(done.values())
+LIKELY = 2
+"""How many steps the browser is told ahead of time."""
 
 
 class Lab(anywidget.AnyWidget):
@@ -52,7 +35,7 @@ class Lab(anywidget.AnyWidget):
     """
 
     _esm = bundle("lab.js")
-    _css = STATIC / "lab.css"
+    _css = styles()
 
     tape = traitlets.Any().tag(sync=True, to_json=lambda _, lab: lab._whole_tape())
     options = traitlets.Dict().tag(sync=True)
@@ -66,9 +49,9 @@ class Lab(anywidget.AnyWidget):
         self.title = title
         self._told = 0
         self._answering = 0
-        self._encoded: list[frames.Json] = []
-        super().__init__(options={"speed": speed})
-        self._told = len(self._encoded)
+        self._recording = frames.Recording(cluster.tape)
+        super().__init__(options={"speed": speed, "rules": frames.rule_book()})
+        self._told = len(self._recording.steps())
         self.on_msg(self._receive)
         self._stop_listening = cluster.on_change(self._tell)
 
@@ -77,31 +60,40 @@ class Lab(anywidget.AnyWidget):
         self._stop_listening()
         super().close()
 
-    def _steps_upto_now(self) -> list[frames.Json]:
-        tape = self.cluster.tape
-        while len(self._encoded) < len(tape):
-            self._encoded.append(frames.encode_step(tape.steps[len(self._encoded)]))
-        return self._encoded
+    def save_html(self, path: str | PathLike[str]) -> Path:
+        """Write the whole tape as one web page that plays and scrubs offline, without Python.
+
+        Raises:
+            TraceError: it cannot be written there.
+        """
+        with self.cluster.lock:
+            return page.save(path, self.cluster, title=self.title)
+
+    def save_svg(self, path: str | PathLike[str]) -> Path:
+        """Write the present situation as an SVG picture, for slides and papers.
+
+        Raises:
+            TraceError: it cannot be written there.
+        """
+        with self.cluster.lock:
+            return write_whole(path, picture.svg(self.cluster) + "\n")
 
     def _whole_tape(self) -> frames.Json:
         if not hasattr(self, "cluster"):
             return {}
         with self.cluster.lock:
             return {
-                "steps": list(self._steps_upto_now()),
+                "packed": self._recording.packed(),
                 "cursor": self.cluster.now.id,
                 "title": self.title,
-                "modified": self._modified(),
+                "names": frames.names(self.cluster.tape),
             }
-
-    def _modified(self) -> str:
-        return self.cluster.modified
 
     def _tell(self, reply_to: int = 0) -> None:
         if self._answering and not reply_to:
             return
         with self.cluster.lock:
-            steps = self._steps_upto_now()
+            steps = self._recording.steps()
             new, self._told = steps[self._told :], len(steps)
             self.send(
                 {
@@ -109,7 +101,8 @@ class Lab(anywidget.AnyWidget):
                     "steps": new,
                     "cursor": self.cluster.now.id,
                     "total": len(steps),
-                    "modified": self._modified(),
+                    "names": frames.names(self.cluster.tape),
+                    "likely": [frames.encode_step(step) for step in self.cluster.foresee(LIKELY)],
                     "reply_to": reply_to,
                 }
             )
@@ -132,6 +125,8 @@ class Lab(anywidget.AnyWidget):
                 self._answering -= 1
 
     def _refuse(self, text: str, number: int) -> None:
+        if self._told < len(self.cluster.tape):
+            self._tell(reply_to=-1)  # what was done before it came to that
         self.send({"type": "refused", "text": text, "cursor": self.cluster.now.id, "reply_to": number})
 
     def _answer(self, content: Any) -> bool:
@@ -150,9 +145,16 @@ class Lab(anywidget.AnyWidget):
                     raise ActionRefused(f"a picture asks for 1 to 1000 steps at a time, not {count!r}")
                 self.cluster.step(count)
                 return True
+            case {"do": "run", "at": int(at), "until": str(what)}:
+                self.cluster.goto(at)
+                wishes.run_until(self.cluster, what)
+                return True
             case {"do": "act", "at": int(at), "verb": str(verb), "args": list(args)}:
                 at_step = self.cluster.goto(at)
-                self.cluster.perform(_action(at_step, verb, args))
+                self.cluster.perform(wishes.action(at_step, verb, args))
+                return True
+            case {"do": "name", "step": int(step), "name": str(name)}:
+                self.cluster.name(name, step)
                 return True
         raise ActionRefused(f"this picture and this raft_lab do not fit together: {content!r}"[:300])
 
@@ -161,45 +163,3 @@ class Lab(anywidget.AnyWidget):
         if isinstance(bundle, tuple):
             return ({**bundle[0], "text/plain": picture.text(self.cluster)}, *bundle[1:])
         return {**bundle, "text/plain": picture.text(self.cluster)} if isinstance(bundle, dict) else bundle
-
-
-_ON_MESSAGE = {a.verb: a for a in (actions.Deliver, actions.Drop, actions.Duplicate, actions.Hold, actions.Release)}
-_ON_SERVER = {
-    a.verb: a
-    for a in (
-        *(actions.Timeout, actions.Silence, actions.Heartbeat, actions.CheckQuorum, actions.Compact),
-        *(actions.WriteDisk, actions.Crash, actions.Restart, actions.Boot),
-    )
-}
-_ON_LINK = {a.verb: a for a in (actions.Cut, actions.Mend)}
-
-
-def _action(step: Step, verb: str, args: list[Any]) -> actions.Action:
-    """The action that a click asks for; what comes from a browser is not trusted to be in order."""
-    match verb, args:
-        case _, [str(key)] if verb in _ON_MESSAGE:
-            for flight in step.schedule.flights:
-                if f"m{flight.serial}" == key:
-                    return _ON_MESSAGE[verb](flight.message)
-            raise UnknownName("this message is not in flight any more")
-        case _, [str(server)] if verb in _ON_SERVER:
-            return _ON_SERVER[verb](server)
-        case _, [str(src), str(dst)] if verb in _ON_LINK:
-            return _ON_LINK[verb](src, dst)
-        case "propose", [str(server), str(op)]:
-            return actions.Propose(server, op)
-        case "read", [str(server), str(how)]:
-            return actions.Read(server, f"r{len(step.path())}", how)
-        case "transfer_leadership", [str(server), str(to)]:
-            return actions.TransferLeadership(server, to)
-        case "reconfigure", [str(server), list(voters), list(learners)] if _are_names(voters) and _are_names(learners):
-            return actions.Reconfigure(server, frozenset(voters), frozenset(learners))
-        case "partition", [*groups] if all(isinstance(g, list) and _are_names(g) for g in groups):
-            return actions.Partition(tuple(frozenset(group) for group in groups if group))
-        case "heal", []:
-            return actions.Heal()
-    raise ActionRefused(f"there is no action {verb!r} with {args!r}"[:200])
-
-
-def _are_names(names: list[Any]) -> bool:
-    return all(isinstance(name, str) for name in names)

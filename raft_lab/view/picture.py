@@ -24,6 +24,8 @@ def text(cluster: Cluster) -> str:
     """The present situation as a few lines of text."""
     world, now = cluster.world, cluster.now
     lines = [f"Step {now.id}, {now.schedule.now_us / 1000:.1f} ms. {now.sentence}"]
+    if cluster.modified:
+        lines.append(f"  modified Raft: {cluster.modified}")
     for state in world.servers.values():
         entries = [
             f"{index}:{entry.value}({entry.term}){'✓' if index <= state.commit_index else ''}"
@@ -62,11 +64,20 @@ def svg(cluster: Cluster) -> str:
         f"<title>{escape(text(cluster))}</title>",
         f'<rect width="{width}" height="{height}" rx="8" fill="{_PAPER}" stroke="#d0d7de"/>',
         f'<text x="20" y="30" font-size="14">{escape(_clip(str(cluster.now.sentence), width // 7))}</text>',
+        *_mark(cluster, width),
         *_ring(cluster, 200, 60 + (height - 60) / 2, min(130, (height - 150) / 2)),
         *_ledger(cluster, columns, 420, 80),
         "</svg>",
     ]
     return "".join(parts)
+
+
+def _mark(cluster: Cluster, width: int) -> list[str]:
+    """Whatever is not Raft says so, wherever it is shown."""
+    if not cluster.modified:
+        return []
+    words = escape(_clip(f"modified Raft: {cluster.modified}", width // 7))
+    return [f'<text x="20" y="50" font-weight="600" fill="#b3261e">{words}</text>']
 
 
 def _clip(words: str, length: int) -> str:

@@ -9,7 +9,7 @@ import traitlets
 
 from raft_lab.raft.errors import RaftLabError
 from raft_lab.sim.cluster import Cluster
-from raft_lab.view.lab import STATIC, bundle
+from raft_lab.view.assets import STATIC, bundle
 from raft_lab.view.questions import Question
 
 

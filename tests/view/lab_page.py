@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import json
-import re
-from pathlib import Path
 from typing import Any
 
+from raft_lab.view import assets
 from view import sample_tapes
 
-STATIC = Path(__file__).parents[2] / "raft_lab" / "view" / "static"
 DARK = ":root{--jp-layout-color1:#212121;--jp-ui-font-color1:rgba(255,255,255,.87)} body{background:#111}"
 LIGHT = ":root{--jp-layout-color1:white;--jp-ui-font-color1:rgba(0,0,0,.87)}"
 
@@ -44,22 +41,9 @@ function kernel(content) { model.emit("msg:custom", content, []); }
 </script>"""
 
 
-@functools.cache
 def bundle(entry: str = "lab.js") -> tuple[str, str]:
-    """All modules as one, each after what it imports; and the style sheet."""
-    done: dict[str, str] = {}
-
-    def add(name: str) -> None:
-        if name in done:
-            return
-        text = (STATIC / name).read_text(encoding="utf-8")
-        for needed in re.findall(r'^import .* from "\./(.*)";$', text, re.M):
-            add(needed)
-        text = re.sub(r"^import .*;\n", "", text, flags=re.M)
-        done[name] = re.sub(r"^export (?!default)", "", text, flags=re.M)
-
-    add(entry)
-    return "\n".join(done.values()), (STATIC / "lab.css").read_text(encoding="utf-8")
+    """All modules as one, and the style sheets."""
+    return assets.bundle(entry), assets.styles()
 
 
 class LabPage:

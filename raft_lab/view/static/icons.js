@@ -19,6 +19,8 @@ const ICON_STROKES = {
   release: "M5 3.5 12 8l-7 4.5z",
   crash: "M4 4l8 8M12 4l-8 8",
   more: "M5 6l3 3 3-3",
+  clock: "M8 2a6 6 0 1 0 0 12 6 6 0 1 0 0 -12zM8 4.8V8l2.4 1.6",
+  tree: "M2.5 8h4M6.5 8c2 0 1.5-4.5 4-4.5H13.5M6.5 8c2 0 1.5 4.5 4 4.5H13.5",
   copy: "M3 3h7v7H3zM6 12.8h7V6",
   left: "M9.5 4 5.5 8l4 4",
   right: "M6.5 4l4 4-4 4",

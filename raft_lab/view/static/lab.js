@@ -12,6 +12,8 @@ import { ChangesLine, changesBetween, marksOf } from "./changes.js";
 import { followTheme } from "./theme.js";
 import { Agenda } from "./agenda.js";
 import { Menu } from "./menu.js";
+import { Rules } from "./rules.js";
+import { Share } from "./share.js";
 import { Faults } from "./faults.js";
 import { Transport } from "./transport.js";
 import { Code, Invariants, Sentence } from "./words.js";
@@ -55,14 +57,16 @@ class Lab {
       { name: "fields", label: "All fields", element: this.fields.element, show: () => this.#repaint() },
     ]);
     this.faults = new Faults(act, (side) => this.#showSides(side));
-    this.agenda = new Agenda(perform, light, desk, (id, element) => this.#pick({ kind: "server", id }, element));
+    this.agenda = new Agenda(perform, light, desk, (subject, element) => this.#pick(subject, element));
     this.transport = new Transport(this.session);
     this.invariants = new Invariants(this.session);
+    this.rules = new Rules(this.session, act);
     this.code = new Code(this.session);
+    this.share = new Share(this.session, () => this.ring.element, () => this.root);
     this.menu = new Menu(perform, desk);
     this.#side.append(this.tabs.element, this.faults.element, this.agenda.element);
     const stage = make("div", { class: "rl-stage" }, make("div", { class: "rl-ring-box" }, this.ring.element, this.quorums.element), this.#side);
-    const foot = make("footer", { class: "rl-foot" }, this.invariants.element, this.code.element, legend());
+    const foot = make("footer", { class: "rl-foot" }, this.invariants.element, this.rules.element, this.code.element, this.share.element, legend());
     this.root = make("div", { class: "raft-lab", tabindex: "-1", role: "region", "aria-label": "Raft lab" });
     this.#body.append(this.sentence.element, this.transport.element, stage, foot);
     this.root.append(this.#waiting, this.#body, this.menu.element);
@@ -120,10 +124,12 @@ class Lab {
       this.agenda.update(frame);
       this.menu.update(frame);
       this.code.update(session);
+      this.share.update(session);
       this.#relight();
     }
     this.sentence.update(session);
     this.invariants.update(session);
+    this.rules.update();
     this.transport.update();
     put(this.root, "data-playing", session.playing ? "true" : null);
     put(this.root, "data-dead", session.dead ? "true" : null);
@@ -212,6 +218,8 @@ class Lab {
     else if (event.key === "." || (event.key === "ArrowRight" && event.shiftKey)) session.stepOnce();
     else if (event.key === "ArrowLeft") session.back();
     else if (event.key === "ArrowRight") session.forward();
+    else if (event.key === "[") transport.jumps.jump(-1);
+    else if (event.key === "]") transport.jumps.jump(1);
     else if (event.key === "Home") transport.toStart();
     else if (event.key === "End") transport.toEnd();
     else return false;

@@ -1,7 +1,10 @@
 // @ts-check
 import { clockText, draw, make, put, say, show } from "./dom.js";
 
-/** The scrubber: the branch on show as a painted track. One path per kind of mark, however many steps there are. */
+/**
+ * The scrubber: the branch on show as a painted track, with a thin lane for each server's role below it. One path per kind
+ * of mark, however many steps there are.
+ */
 
 /** @typedef {import("./session.js").Session} Session */
 
@@ -14,14 +17,21 @@ const TRACK_MARKS = {
   violation: ["a rule is broken", (x) => `M${x} 0l5.5 10h-11z`],
 };
 
+/** What a lane shows; nothing while crashed. */
+const LANE_ROLES = ["follower", "candidate", "leader"];
+const LANES_FROM = 31;
+const LANE_PITCH = 4;
+
 export class Scrubber {
   #width = 600;
   #painted = "";
   #bands = draw("g", { class: "rl-track-bands" });
   #forks = draw("path", { class: "rl-track-forks" });
   /** @type {Record<string, SVGPathElement>} */
+  #lanes = {};
+  /** @type {Record<string, SVGPathElement>} */
   #marks = {};
-  #head = draw("path", { class: "rl-track-head", d: "M0 0V28M-4.5 28h9l-4.5 -6z" });
+  #head = draw("path", { class: "rl-track-head" });
   #tip = make("div", { class: "rl-track-tip", "aria-hidden": "true", hidden: "" });
   #track;
   #observer;
@@ -31,7 +41,8 @@ export class Scrubber {
   constructor(session) {
     this.session = session;
     for (const name of Object.keys(TRACK_MARKS)) this.#marks[name] = draw("path", { class: `rl-mark rl-mark-${name}` });
-    this.#track = draw("svg", { class: "rl-track", "aria-hidden": "true" }, this.#bands, this.#forks, ...Object.values(this.#marks), this.#head);
+    for (const role of LANE_ROLES) this.#lanes[role] = draw("path", { class: `rl-lane rl-lane-${role}` });
+    this.#track = draw("svg", { class: "rl-track", "aria-hidden": "true" }, this.#bands, ...Object.values(this.#lanes), this.#forks, ...Object.values(this.#marks), this.#head);
     this.element = make("div", { class: "rl-scrubber" }, this.#track, this.input, this.#tip);
     this.input.addEventListener("input", () => {
       const id = session.tape.branch[Number(this.input.value)];
@@ -76,7 +87,10 @@ export class Scrubber {
 
   #paint() {
     const { tape } = this.session;
-    put(this.#track, "viewBox", `0 0 ${this.#width} 28`);
+    const height = LANES_FROM - 1 + LANE_PITCH * Object.keys(tape.frame(tape.branch.at(-1) ?? 0).servers).length;
+    put(this.#track, "viewBox", `0 0 ${this.#width} ${height}`);
+    put(this.#head, "d", `M0 0V${height}M-4.5 28h9l-4.5 -6z`);
+    this.element.style.height = `${height}px`;
     /** @type {Record<string, string[]>} */
     const paths = {};
     const forks = [];
@@ -95,6 +109,36 @@ export class Scrubber {
     for (const [name, path] of Object.entries(this.#marks)) put(path, "d", (paths[name] ?? []).join(""));
     put(this.#forks, "d", forks.join(""));
     this.#paintBands();
+    this.#paintLanes();
+  }
+
+  /** The roles of each server, one lane below another, read from what each step changed. */
+  #paintLanes() {
+    const { tape } = this.session;
+    /** @type {Record<string, string[]>} */
+    const paths = {};
+    /** @type {Map<string, {role: string, crashed: boolean, from: number}>} */
+    const now = new Map();
+    const lane = [...Object.keys(tape.frame(tape.branch.at(-1) ?? 0).servers)];
+    const end = (/** @type {string} */ id, /** @type {number} */ depth) => {
+      const span = now.get(id);
+      if (!span || span.crashed) return;
+      const role = span.role === "precandidate" ? "candidate" : span.role;
+      const y = LANES_FROM + LANE_PITCH * lane.indexOf(id);
+      (paths[role] ??= []).push(`M${this.#x(span.from).toFixed(1)} ${y}H${this.#x(depth).toFixed(1)}`);
+    };
+    for (const [depth, id] of tape.branch.entries()) {
+      for (const [name, changed] of Object.entries(tape.changedServers(id))) {
+        const known = now.get(name);
+        const role = changed.role ?? known?.role ?? "follower";
+        const crashed = changed.crashed ?? known?.crashed ?? false;
+        if (known && known.role === role && known.crashed === crashed) continue;
+        end(name, depth);
+        now.set(name, { role, crashed, from: depth });
+      }
+    }
+    for (const id of now.keys()) end(id, Math.max(1, tape.branch.length - 1));
+    for (const [role, path] of Object.entries(this.#lanes)) put(path, "d", (paths[role] ?? []).join(""));
   }
 
   /** Bands of the highest term. Terms are read where a step says that one has changed. */
@@ -132,7 +176,9 @@ export class Scrubber {
     if (id === undefined) return;
     const step = tape.step(id);
     const marks = step.marks.map((mark) => TRACK_MARKS[mark]?.[0]).filter(Boolean);
-    say(this.#tip, `Step ${id}${marks.length ? ` (${marks.join(", ")})` : ""} · ${step.sentence}`);
+    const roles = Object.entries(tape.frame(id).servers).filter(([, server]) => server.crashed || server.role !== "follower");
+    const who = roles.map(([name, server]) => `${name} ${server.crashed ? "crashed" : server.role}`).join(", ");
+    say(this.#tip, `Step ${id}${marks.length ? ` (${marks.join(", ")})` : ""} · ${step.sentence}${who ? ` · ${who}` : ""}`);
     show(this.#tip, true);
     const wide = this.#tip.offsetWidth;
     this.#tip.style.left = `${Math.min(box.width - wide, Math.max(0, event.clientX - box.left - wide / 2))}px`;
@@ -146,6 +192,9 @@ export function trackLegend() {
     picture.append(draw("path", { class: `rl-mark rl-mark-${mark}`, d: shape(8) }));
     return make("li", {}, picture, name);
   });
+  const lanes = draw("svg", { viewBox: "0 0 40 16", class: "rl-legend-mark rl-legend-lanes", "aria-hidden": "true" },
+    draw("path", { class: "rl-lane rl-lane-follower", d: "M0 8H13" }), draw("path", { class: "rl-lane rl-lane-candidate", d: "M14 8H26" }), draw("path", { class: "rl-lane rl-lane-leader", d: "M27 8H40" }));
+  items.push(make("li", {}, lanes, "a lane per server: follower, candidate, leader; a gap while crashed"));
   return make("ul", { class: "rl-legend-list" }, ...items);
 }
 

@@ -1,6 +1,7 @@
 // @ts-check
 import { Tape } from "./tape.js";
 import { Player } from "./player.js";
+import { CHUNK, packed, unpacked } from "./pack.js";
 
 /**
  * The session: where on the tape we stand, and the talk with the kernel. One session serves every view of a model.
@@ -8,7 +9,8 @@ import { Player } from "./player.js";
  */
 
 /** @typedef {import("./tape.js").Step} Step */
-/** @typedef {{steps: Step[], cursor: number, title?: string, modified?: string}} TapeState */
+/** @typedef {{steps?: Step[], packed?: string[], cursor: number, title?: string, names?: Record<string, string>}} TapeState */
+/** @typedef {{name: string, section: string, statement: string, protects: string, optional: boolean}} Rule */
 /**
  * @typedef {object} Model
  * @property {(name: string) => any} get
@@ -18,7 +20,11 @@ import { Player } from "./player.js";
  * @property {(content: any) => void} send
  * @property {boolean} [comm_live] whether a kernel is at the other end, where the host lets us see it
  */
-/** @typedef {{do: "act", verb: string, args: unknown[]} | {do: "step", count: number}} Wish */
+/**
+ * What the kernel is asked for; a step that is shown already says where it began.
+ * @typedef {{do: "act", verb: string, args: unknown[]} | {do: "step", count: number, at?: number} | {do: "run", until: string}
+ *   | {do: "name", step: number, name: string}} Wish
+ */
 /** @typedef {"cursor" | "steps" | "notice" | "play" | "glide" | "kernel"} News */
 
 const ANSWER_WITHIN_MS = 4000;
@@ -27,6 +33,8 @@ const SAVE_AFTER_MS = 1000;
 const PROBE_AFTER_MS = 2000;
 const NO_KERNEL = "The kernel is busy or gone: you can still play what was recorded.";
 const RESTARTED = "The kernel was restarted: run this cell again. What was recorded can still be played.";
+const RECORDED = "This is a recording: everything in it can be played and looked at.";
+const DAMAGED = "What was saved of this lab cannot be read: run this cell again.";
 const NEVER_RAN = "No kernel runs this lab: run this cell to act. What was recorded can still be played.";
 const SLOWEST = 0.25;
 const FASTEST = 8;
@@ -44,6 +52,17 @@ export class Session {
   #asked = new Map();
   /** @type {Set<number>} moves of our own that the kernel may confirm, and that must not move us again */
   #gotos = new Set();
+  /** @type {Step[]} what the kernel expects us to ask for next */
+  #likely = [];
+  /** The first step that is shown but that the kernel has not confirmed; Infinity if there is none. */
+  #unconfirmed = Infinity;
+  /** @type {string[]} what is packed already, for saving */
+  #chunks = [];
+  /** @type {TapeState | undefined} what we have saved ourselves */
+  #saved;
+  /** @type {Promise<void>} */
+  #loaded = Promise.resolve();
+  #saving = Promise.resolve();
   #number = 0;
   /** The last question that went out before our latest own move: older answers do not know of that move. */
   #moved = 0;
@@ -60,20 +79,40 @@ export class Session {
   tape = new Tape([]);
   cursor = 0;
   title = "";
-  modified = "";
+  /** @type {Record<string, string>} what steps are called */
+  names = {};
 
-  /** @param {TapeState} state @param {unknown} speed how fast to play at first */
-  constructor(state, speed) {
+  /** @param {TapeState} state @param {{speed?: unknown, rules?: Rule[], recording?: boolean}} options */
+  constructor(state, { speed, rules, recording }) {
     if (typeof speed === "number" && speed > 0) this.speed = Math.min(FASTEST, Math.max(SLOWEST, speed));
-    this.#load(state);
+    this.rules = rules ?? [];
+    this.recording = Boolean(recording);
     this.player = new Player(this);
+    this.#open(state);
   }
 
   /** @param {TapeState} state */
-  #load(state) {
-    this.tape = new Tape(state.steps);
+  #open(state) {
+    if (!state.packed) return this.#load(state.steps ?? [], state);
+    this.#loaded = unpacked(state.packed).then(
+      (steps) => {
+        this.#chunks = (state.packed ?? []).slice(0, Math.floor(steps.length / CHUNK));
+        this.#load(steps, state);
+        this.tell("steps");
+      },
+      () => {
+        this.#note("silent", DAMAGED);
+      },
+    );
+  }
+
+  /** @param {Step[]} steps @param {TapeState} state */
+  #load(steps, state) {
+    this.tape = new Tape(steps);
     this.title = state.title ?? "";
-    this.modified = state.modified ?? "";
+    this.names = state.names ?? {};
+    this.#likely = [];
+    this.#unconfirmed = Infinity;
     this.cursor = this.tape.has(state.cursor) ? state.cursor : this.tape.size - 1;
     if (this.tape.size > 0) this.tape.choose(this.cursor);
   }
@@ -97,6 +136,26 @@ export class Session {
     return step.marks.includes("violation") && !before.some(Boolean);
   }
 
+  /** How this run differs from one of Raft, in words, or "". */
+  get modified() {
+    return this.ready ? (this.frame.modified ?? "") : "";
+  }
+
+  /** The run up to here as one line of text, or "" if it began in a situation that no line can hold. */
+  get share() {
+    const path = this.tape.path(this.cursor).map((id) => this.tape.step(id));
+    if (!path[0]?.share) return "";
+    /** @type {string[]} */
+    const parts = [];
+    let timed = 0;
+    for (const step of path) {
+      if (step.share && timed) parts.push(`step:${timed}`);
+      timed = step.share ? 0 : timed + 1;
+      if (step.share) parts.push(step.share);
+    }
+    return [...parts, ...(timed ? [`step:${timed}`] : [])].join(";");
+  }
+
   get atTip() {
     return this.tape.after(this.cursor) < 0;
   }
@@ -118,9 +177,9 @@ export class Session {
     const message = (/** @type {any} */ content) => this.#receive(content);
     const tape = () => {
       const state = /** @type {TapeState} */ (model.get("tape"));
-      if (!state?.steps || state.steps === this.tape.steps) return;
-      sessions.set(state.steps, this);
-      this.#load(state);
+      if (!state || state === this.#saved || (!state.steps && !state.packed)) return;
+      sessions.set(state, this);
+      this.#open(state);
       this.tell("steps");
     };
     const live = () => {
@@ -168,7 +227,7 @@ export class Session {
   /** Nobody is at the other end, and nobody will come back: what was recorded is all there is. */
   #die() {
     if (this.dead) return;
-    this.dead = this.kernel === "unknown" ? NEVER_RAN : RESTARTED;
+    this.dead = this.recording ? RECORDED : this.kernel === "unknown" ? NEVER_RAN : RESTARTED;
     this.kernel = "silent";
     this.#asked.clear();
     this.#wishes = [];
@@ -192,11 +251,17 @@ export class Session {
   probe() {
     if (this.dead || this.waiting || performance.now() - this.#heard < PROBE_AFTER_MS) return;
     this.#heard = performance.now();
-    this.#send({ do: "hello", have: this.tape.size });
+    this.#send({ do: "hello", have: this.#confirmed });
   }
 
-  #hello() {
-    this.#await(this.#send({ do: "hello", have: this.tape.size }), "hello");
+  /** How many steps the kernel knows to be ours. */
+  get #confirmed() {
+    return Math.min(this.tape.size, this.#unconfirmed);
+  }
+
+  async #hello() {
+    await this.#loaded;
+    if (this.#models.size > 0) this.#await(this.#send({ do: "hello", have: this.#confirmed }), "hello");
   }
 
   /** @param {number} n @param {string} what */
@@ -254,7 +319,7 @@ export class Session {
     if (!this.#timers.tell) return;
     clearTimeout(this.#timers.tell);
     this.#timers.tell = 0;
-    if (this.dead) return;
+    if (this.dead || this.cursor >= this.#unconfirmed) return; // the step that is asked for will take it there
     this.#gotos.add(this.#send({ do: "goto", step: this.cursor }));
   }
 
@@ -280,8 +345,69 @@ export class Session {
   stepOnce() {
     this.pause();
     if (!this.ready) return;
-    if (!this.atTip && (!this.waiting || this.kernel === "silent")) return this.forward();
-    this.#wish({ do: "step", count: 1 });
+    if (!this.atTip && (!this.waiting || this.kernel === "silent" || this.cursor >= this.#unconfirmed)) return this.forward();
+    if (!this.#anticipate()) this.#wish({ do: "step", count: 1 });
+  }
+
+  /** Show the step that the kernel has foretold, and ask for it all the same. @returns {boolean} whether there is one */
+  #anticipate() {
+    const step = this.#likely[0];
+    const fits = step && step.id === this.tape.size && step.parent === this.cursor && this.#wishes.every((wish) => wish.do === "step");
+    if (!fits || this.dead || this.kernel === "silent") return false;
+    this.#likely.shift();
+    this.#unconfirmed = Math.min(this.#unconfirmed, step.id);
+    this.tape.add([step]);
+    this.tape.choose(step.id);
+    this.tell("steps");
+    this.#move(step.id);
+    this.#wish({ do: "step", count: 1, at: step.parent });
+    return true;
+  }
+
+  /** Compare what the kernel says with what is shown ahead of it, and take back what has come otherwise.
+   * @param {Step[]} steps @returns {boolean} whether something was taken back */
+  #confirm(steps) {
+    for (const step of steps) {
+      if (step.id < this.#unconfirmed || step.id >= this.tape.size) continue;
+      const shown = this.tape.step(step.id);
+      if (shown.parent !== step.parent || shown.sentence !== step.sentence || shown.message !== step.message || shown.code !== step.code) {
+        this.#takeBack();
+        return true;
+      }
+      this.#unconfirmed = step.id + 1 < this.tape.size ? step.id + 1 : Infinity;
+    }
+    return false;
+  }
+
+  /** What is shown ahead of the kernel did not come about. */
+  #takeBack() {
+    if (this.#unconfirmed === Infinity) return;
+    const from = this.#unconfirmed;
+    this.#unconfirmed = Infinity;
+    this.#likely = [];
+    this.#wishes = [];
+    while (this.cursor >= from) this.cursor = this.step.parent;
+    this.tape.cut(from);
+    this.tape.choose(this.cursor);
+    this.tell("steps");
+  }
+
+  /** Let due things happen until something is so. @param {string} until */
+  runUntil(until) {
+    this.pause();
+    this.#wish({ do: "run", until });
+  }
+
+  /** Call a step by a name. @param {number} step @param {string} name */
+  call(step, name) {
+    this.#wish({ do: "name", step, name });
+  }
+
+  /** Go to the next or the previous step on this branch that has this mark. @param {string} mark @param {1 | -1} way */
+  jump(mark, way) {
+    this.pause();
+    const to = this.ready ? this.tape.marked(this.cursor, mark, way) : -1;
+    if (to >= 0) this.go(to);
   }
 
   /** @param {Wish} wish */
@@ -298,12 +424,13 @@ export class Session {
     if (this.waiting) return;
     const wish = this.#wishes.shift();
     if (!wish) return;
-    if (wish.do === "step" && !this.atTip) { // meanwhile a step was recorded here: that is the one
+    if (wish.do === "step" && wish.at === undefined && !this.atTip) { // meanwhile a step was recorded here: that is the one
       this.go(this.tape.after(this.cursor));
       return this.#next();
     }
     this.#flush();
-    this.#await(this.#send({ ...wish, at: this.cursor }), wish.do);
+    const foretold = wish.do === "step" && wish.at !== undefined;
+    this.#await(this.#send({ at: this.cursor, ...wish }), foretold ? "likely" : wish.do);
   }
 
   /** Ask for steps beyond the end of the branch on show, without moving there. @param {number} count */
@@ -339,19 +466,27 @@ export class Session {
     else if (content.type === "refused") {
       this.#wishes = [];
       this.pause();
+      const ahead = this.#unconfirmed < Infinity;
+      this.#takeBack();
+      if (ahead && this.tape.has(content.cursor)) this.#move(content.cursor);
       this.#note("refused", content.text);
     }
     this.#next();
   }
 
-  /** @param {{steps: Step[], cursor: number, reply_to: number, modified?: string}} content @param {string} what was asked, if we asked */
+  /** @param {{steps: Step[], cursor: number, reply_to: number, likely?: Step[], names?: Record<string, string>}} content @param {string} what was asked, if we asked */
   #learn(content, what) {
+    const otherwise = this.#confirm(content.steps);
     const known = this.tape.size;
-    this.modified = content.modified ?? this.modified;
+    if (content.names && JSON.stringify(content.names) !== JSON.stringify(this.names)) {
+      this.names = content.names;
+      this.tell("steps");
+    }
     if (!this.tape.add(content.steps)) {
       this.#hello();
       return;
     }
+    this.#likely = (content.likely ?? []).filter((step) => step.id >= this.tape.size);
     const grown = this.tape.size > known;
     const newest = content.steps.at(-1);
     if (grown) {
@@ -362,6 +497,11 @@ export class Session {
     }
     if (content.cursor === this.cursor || !this.tape.has(content.cursor)) return;
     if (this.#gotos.delete(content.reply_to)) return;
+    if (what === "likely" && !otherwise) { // it was shown already, and since then we may have gone elsewhere
+      if (this.#unconfirmed === Infinity) this.#tellSoon();
+      return;
+    }
+    if (what === "name") return this.#tellSoon();
     if (what === "hello" && content.reply_to <= this.#moved) return;
     // steps asked for while playing wait to be played; after a pause they are shown, unless we have gone elsewhere
     if (what === "ahead" && (this.playing || newest?.parent !== this.cursor)) {
@@ -378,26 +518,40 @@ export class Session {
     if (!this.#timers.save) this.#timers.save = window.setTimeout(() => this.#save(), SAVE_AFTER_MS);
   }
 
-  /** Let a saved notebook hold everything: the same array in a new wrapper, without a word to the kernel. */
+  /** Let a saved notebook hold everything, in small, without a word to the kernel. */
   #save() {
     clearTimeout(this.#timers.save);
     this.#timers.save = 0;
     const model = [...this.#models.keys()].at(-1);
-    if (!model) return;
-    const state = /** @type {TapeState} */ (model.get("tape"));
-    model.set("tape", { ...state, steps: this.tape.steps, cursor: this.cursor });
+    if (model && !this.recording) this.#saving = this.#saving.then(() => this.#saveTo(model));
+  }
+
+  /** @param {Model} model */
+  async #saveTo(model) {
+    const { tape, cursor, title, names } = this;
+    const chunks = this.#chunks;
+    while ((chunks.length + 1) * CHUNK <= this.#confirmed) {
+      const from = chunks.length * CHUNK;
+      chunks.push(await packed(tape.steps.slice(from, from + CHUNK)));
+    }
+    const rest = tape.steps.slice(chunks.length * CHUNK);
+    const all = rest.length ? [...chunks, await packed(rest)] : [...chunks];
+    if (tape !== this.tape) return;
+    this.#saved = { packed: all, cursor, title, names };
+    sessions.set(this.#saved, this);
+    model.set("tape", this.#saved);
   }
 }
 
-/** @type {WeakMap<Step[], Session>} anywidget hands each view a model of its own; the array of steps is what they share */
+/** @type {WeakMap<object, Session>} anywidget hands each view a model of its own; the state of the tape is what they share */
 const sessions = new WeakMap();
 
 /** The session of a model, shared by all its views. @param {Model} model */
 export function sessionOf(model) {
-  const state = /** @type {TapeState} */ ({ cursor: 0, steps: [], ...model.get("tape") });
-  const known = sessions.get(state.steps);
+  const state = /** @type {TapeState} */ (model.get("tape") ?? {});
+  const known = sessions.get(state);
   if (known) return known;
-  const session = new Session(state, model.get("options")?.speed);
-  sessions.set(state.steps, session);
+  const session = new Session({ ...state, cursor: state.cursor ?? 0 }, model.get("options") ?? {});
+  sessions.set(state, session);
   return session;
 }

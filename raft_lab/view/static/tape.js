@@ -18,6 +18,7 @@
  * @property {Record<string, number>} [reads] at a leader, reads under way, with the round of heartbeats that each waits for
  * @property {Record<string, string>} [machine] @property {number} [round] the latest round that a read asked for
  * @property {string} [configuration] @property {Record<string, string>} [sessions] @property {Record<string, string>} [extra]
+ * @property {Record<string, number>} [due] when each of its timers runs out, by what it does then
  */
 /**
  * @typedef {object} Message
@@ -31,6 +32,7 @@
  * @property {number} time_us @property {Record<string, Server>} servers @property {Record<string, Message>} messages
  * @property {Record<string, boolean>} cuts @property {{voters: string[], old: string[], learners: string[]}} quorum
  * @property {Record<string, string>} invariants @property {string} next
+ * @property {string} [modified] how the run differs from one of Raft @property {Record<string, boolean>} [rules] which are on
  */
 /**
  * @typedef {object} Step
@@ -39,6 +41,7 @@
  * @property {string} rule @property {string} section @property {string} code @property {string[]} marks
  * @property {{kind: "propose" | "read", what: string, id?: string}} [ask] what a client asked for at this step
  * @property {{kind: "accepted" | "rejected" | "applied" | "read", index?: number, term?: number, what?: string, id?: string}[]} [answers]
+ * @property {string} [share] what a share string says of it @property {boolean} [timed]
  */
 
 /** @param {unknown} value @returns {value is Record<string, unknown>} */
@@ -74,6 +77,8 @@ export class Tape {
   #children = [];
   /** @type {number[]} */
   #depths = [];
+  /** @type {Map<string, number[]>} steps by mark */
+  #marked = new Map();
   /** @type {number[]} the branch on show: step ids from the root to a tip, by depth */
   branch = [];
 
@@ -104,6 +109,11 @@ export class Tape {
     this.#children[step.id] = [];
     this.#depths[step.id] = step.parent < 0 ? 0 : this.depth(step.parent) + 1;
     if (step.parent >= 0) this.children(step.parent).push(step.id);
+    for (const mark of step.marks) {
+      const known = this.#marked.get(mark);
+      if (known) known.push(step.id);
+      else this.#marked.set(mark, [step.id]);
+    }
   }
 
   /** @param {number} id @returns {Step} */
@@ -175,6 +185,54 @@ export class Tape {
   after(id) {
     const next = this.branch[this.depth(id) + 1];
     return next !== undefined && this.step(next).parent === id ? next : -1;
+  }
+
+  /** What this step says of the servers: all, where it carries its whole frame. @param {number} id
+   * @returns {Record<string, Partial<Server>>} */
+  changedServers(id) {
+    const { frame, patch } = this.step(id);
+    if (frame) return frame.servers;
+    return /** @type {{servers?: Record<string, Partial<Server>>}} */ (patch)?.servers ?? {};
+  }
+
+  /** Forget the steps from this one on: they never happened. @param {number} from */
+  cut(from) {
+    for (const step of this.steps.splice(from)) {
+      const siblings = this.#children[step.parent];
+      if (siblings) this.#children[step.parent] = siblings.filter((id) => id !== step.id);
+      for (const mark of step.marks) this.#marked.set(mark, (this.#marked.get(mark) ?? []).filter((id) => id < from));
+    }
+    for (const known of [this.#frames, this.#children, this.#depths]) known.length = Math.min(known.length, from);
+    this.branch = this.branch.filter((id) => id < from);
+  }
+
+  /** The nearest step with this mark before or after this one on the branch on show, or -1.
+   * @param {number} id @param {string} mark @param {1 | -1} way */
+  marked(id, mark, way) {
+    for (let depth = this.depth(id) + way; depth >= 0 && depth < this.branch.length; depth += way) {
+      const at = this.branch[depth] ?? -1;
+      if (this.step(at).marks.includes(mark)) return at;
+    }
+    return -1;
+  }
+
+  /** The newest step anywhere that has this mark, or -1. @param {string} mark */
+  lastMarked(mark) {
+    const found = this.#marked.get(mark);
+    return found?.at(-1) ?? -1;
+  }
+
+  /** The last step of every branch, in order of discovery. @returns {number[]} */
+  tips() {
+    return this.steps.filter(({ id }) => this.children(id).length === 0).map(({ id }) => id);
+  }
+
+  /** The last step that two branches have in common. @param {number} one @param {number} other */
+  fork(one, other) {
+    const [a, b] = [this.path(one), this.path(other)];
+    let depth = 0;
+    while (depth + 1 < Math.min(a.length, b.length) && a[depth + 1] === b[depth + 1]) depth += 1;
+    return a[depth] ?? 0;
   }
 
   /** The first step of the run of steps, up to this one, in which an invariant is broken.

@@ -1,9 +1,12 @@
 // @ts-check
 import { clockText, make, put, say, show } from "./dom.js";
+import { Compare } from "./compare.js";
 import { icon } from "./icons.js";
+import { Jumps } from "./jumps.js";
 import { Scrubber } from "./scrubber.js";
+import { Tree, branchName } from "./tree.js";
 
-/** The transport: start, back, play, step, forward, end; how fast; which branch; and the scrubber. */
+/** The transport: start, back, play, step, forward, end; how fast; which branch; the scrubber; and, on demand, the tree. */
 
 /** @typedef {import("./session.js").Session} Session */
 
@@ -35,6 +38,9 @@ export class Transport {
   #branchWords = make("span", {});
   #other = make("button", { type: "button", class: "rl-icon-button", "aria-label": "Previous branch" }, icon("left"));
   #another = make("button", { type: "button", class: "rl-icon-button", "aria-label": "Next branch" }, icon("right"));
+  #more = make("button", { type: "button", class: "rl-tape-button rl-tape-more", "aria-label": "More of the tape", title: "jumps, goals, the tree of branches", "aria-expanded": "false" }, icon("tree"));
+  #name = make("input", { type: "text", class: "rl-input rl-branch-name", "aria-label": "Name of this branch", maxlength: "80", spellcheck: "false" });
+  #drawer = make("div", { class: "rl-drawer", hidden: "" });
 
   /** @param {Session} session */
   constructor(session) {
@@ -53,9 +59,29 @@ export class Transport {
     this.#other.addEventListener("click", () => this.#change(-1));
     this.#another.addEventListener("click", () => this.#change(1));
     this.#branch.append(this.#other, this.#branchWords, this.#another);
+    this.jumps = new Jumps(session);
+    this.tree = new Tree(session);
+    this.compare = new Compare(session);
+    this.#more.addEventListener("click", () => this.#open(this.#drawer.hidden));
+    this.#name.addEventListener("change", () => this.#call());
+    this.#name.addEventListener("keydown", (event) => event.key === "Enter" && this.#name.blur());
+    const naming = make("label", { class: "rl-jump" }, "this branch is called", this.#name);
+    this.#drawer.append(make("div", { class: "rl-drawer-row" }, this.jumps.element, naming), this.tree.element, this.compare.element);
     const deck = make("div", { class: "rl-deck", role: "group", "aria-label": "Tape" }, this.#start, this.#back, this.#play, this.#forward, this.#end, this.#step);
-    const row = make("div", { class: "rl-transport-row" }, deck, this.#speed, this.#when, this.#next, this.#branch);
-    this.element = make("section", { class: "rl-transport", "aria-label": "Transport" }, row, this.scrubber.element);
+    const row = make("div", { class: "rl-transport-row" }, deck, this.#speed, this.#more, this.#when, this.#next, this.#branch);
+    this.element = make("section", { class: "rl-transport", "aria-label": "Transport" }, row, this.scrubber.element, this.#drawer);
+  }
+
+  /** @param {boolean} open */
+  #open(open) {
+    show(this.#drawer, open);
+    put(this.#more, "aria-expanded", String(open));
+    this.update();
+  }
+
+  #call() {
+    const tip = this.session.tape.branch.at(-1) ?? 0;
+    if (!this.session.dead) this.session.call(tip, this.#name.value.trim());
   }
 
   toggle() {
@@ -124,9 +150,18 @@ export class Transport {
       say(this.#branchWords, `branch ${here + 1} of ${fork.length}${ahead ? " ahead" : ""}`);
     }
     this.scrubber.update();
+    if (this.#drawer.hidden) return;
+    this.jumps.update();
+    this.tree.update();
+    this.compare.update();
+    const tip = tape.branch.at(-1) ?? 0;
+    if (document.activeElement !== this.#name) this.#name.value = session.names[tip] ?? "";
+    put(this.#name, "placeholder", branchName(session, tip));
+    put(this.#name, "disabled", session.dead ? "" : null);
   }
 
   close() {
+    this.tree.close();
     this.scrubber.close();
   }
 }

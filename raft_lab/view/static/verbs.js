@@ -20,12 +20,19 @@ import { configurationOf, leaderOf } from "./cluster.js";
 const VERB_NAMES = {
   timeout: "Election timeout", heartbeat: "Heartbeat", propose: "Propose", crash: "Crash", restart: "Restart",
   silence: "Silence", check_quorum: "Check quorum", compact: "Compact", write_disk: "Disk done",
-  deliver: "Deliver", drop: "Drop", duplicate: "Duplicate", hold: "Hold", release: "Release",
+  deliver: "Deliver", delay: "Delay", drop: "Drop", duplicate: "Duplicate", hold: "Hold", release: "Release",
 };
-/** What is asked of a server in the list even while it is impossible, so that the reason can be read. */
-const ALWAYS_LISTED = new Set(["timeout", "heartbeat", "propose", "crash", "restart"]);
-/** What is possible now and then, and then is what one waits for. */
-const LISTED_WHEN_POSSIBLE = new Set(["write_disk", "silence"]);
+/** What a server's row offers: it needs no clock. The rest is due at some time, or in the server's menu. */
+const LISTED = new Set(["propose", "crash", "restart"]);
+/** @type {Record<string, (server: string) => string>} what happens when a timer runs out */
+const TIMER_WORDS = {
+  timeout: (server) => `${server}'s election timer runs out`,
+  heartbeat: (server) => `${server} sends heartbeats`,
+  silence: (server) => `${server} has heard no leader for the shortest timeout`,
+  check_quorum: (server) => `${server} counts who has answered it`,
+  write_disk: (server) => `${server}'s disk has written`,
+};
+const DELAYS_MS = [20, 200];
 /** @type {[how: string, name: string][]} the ways of reading */
 const READINGS = [["read-index", "Read"], ["lease", "Read by lease"], ["local", "Read locally"]];
 
@@ -55,13 +62,39 @@ export function serverDeeds(frame, id, desk) {
   if ("read" in can) {
     for (const [how, name] of READINGS) deeds.push({ verb: "read", name, reason: can.read ?? "", acts: [["read", [id, how]]] });
   }
-  deeds.push(...transferDeeds(frame, id));
+  deeds.push(...transferDeeds(frame, id), ...memberDeeds(frame, id));
   return closing(deeds, desk);
 }
 
 /** What the list offers of a server: the rest is in its menu. @param {Deed[]} deeds */
 export function listedDeeds(deeds) {
-  return deeds.filter(({ verb, reason }) => ALWAYS_LISTED.has(verb) || (LISTED_WHEN_POSSIBLE.has(verb) && !reason));
+  return deeds.filter(({ verb }) => LISTED.has(verb));
+}
+
+/** What happens by itself when a timer of a server runs out. @param {string} verb @param {string} server */
+export function timerWords(verb, server) {
+  return TIMER_WORDS[verb]?.(server) ?? `${server}: ${verbName(verb)}`;
+}
+
+/** The leader can be asked to take a server in, or to let it go. @param {Frame} frame @param {string} id @returns {Deed[]} */
+function memberDeeds(frame, id) {
+  const leader = leaderOf(frame);
+  if (!leader) return [];
+  const { voters, learners } = configurationOf(frame, leader);
+  const others = voters.filter((voter) => voter !== id);
+  const listening = learners.filter((learner) => learner !== id);
+  /** @type {(name: string, voters: string[], learners: string[]) => Deed} */
+  const ask = (name, wanted, heard) => ({
+    verb: "reconfigure",
+    name,
+    reason: wanted.length ? (frame.servers[leader]?.can.reconfigure ?? "") : "A cluster needs a voter.",
+    acts: [["reconfigure", [leader, wanted, heard]]],
+  });
+  const deeds = [];
+  if (learners.includes(id)) deeds.push(ask("Make a voter", [...voters, id], listening));
+  if (voters.includes(id) || learners.includes(id)) deeds.push(ask("Remove from the cluster", others, listening));
+  else deeds.push(ask("Add as learner", voters, [...learners, id]));
+  return deeds;
 }
 
 /** The leader can hand over to any other voter that runs. @param {Frame} frame @param {string} id @returns {Deed[]} */
@@ -84,36 +117,36 @@ function closing(deeds, desk) {
 export function messageDeeds(frame, id, desk) {
   const can = frame.messages[id]?.can ?? {};
   const verbs = ["deliver", "drop", "duplicate", frame.messages[id]?.held ? "release" : "hold"];
-  const further = Object.keys(can).filter((verb) => !verbs.includes(verb) && verb !== "hold" && verb !== "release");
-  return closing([...verbs, ...further].map((verb) => ({ verb, name: verbName(verb), reason: can[verb] ?? "", acts: [[verb, [id]]] })), desk);
+  return closing(verbs.map((verb) => ({ verb, name: verbName(verb), reason: can[verb] ?? "", acts: [[verb, [id]]] })), desk);
+}
+
+/** What a message's menu offers beside what its row does. @param {Frame} frame @param {string} id @param {Desk} desk @returns {Deed[]} */
+function delayDeeds(frame, id, desk) {
+  const reason = frame.messages[id]?.can.delay;
+  if (reason === undefined) return [];
+  return closing(DELAYS_MS.map((ms) => ({ verb: "delay", name: `Delay by ${ms} ms`, reason, acts: [["delay", [id, ms]]] })), desk);
 }
 
 /** @param {Frame} frame @param {string} a @param {string} b @param {Desk} desk @returns {Deed[]} */
 function linkDeeds(frame, a, b, desk) {
   /** @type {(from: string, to: string) => boolean} */
   const cut = (from, to) => Boolean(frame.cuts[`${from}>${to}`]);
-  /** @type {(from: string, to: string) => [string, unknown[]]} */
-  const cutting = (from, to) => ["cut", [from, to]];
   const ways = /** @type {[string, string][]} */ ([[a, b], [b, a]]);
-  const one = ways.map(([from, to]) => ({
-    verb: "cut",
-    name: `Cut ${from} → ${to}`,
-    reason: cut(from, to) ? `Nothing gets from ${from} to ${to} already.` : "",
-    acts: [cutting(from, to)],
-  }));
   const open = ways.filter(([from, to]) => !cut(from, to));
   const closed = ways.filter(([from, to]) => cut(from, to));
+  /** @type {(verb: string, name: string, reason: string, those: [string, string][]) => Deed} */
+  const deed = (verb, name, reason, those) => ({ verb, name, reason, acts: those.map((way) => [verb, way]) });
   return closing([
-    ...one,
-    { verb: "cut", name: "Cut both ways", reason: open.length ? "" : "The link is cut both ways already.", acts: open.map(([from, to]) => cutting(from, to)) },
-    { verb: "mend", name: "Mend", reason: closed.length ? "" : "The link is whole.", acts: closed.map(([from, to]) => ["mend", [from, to]]) },
+    ...ways.map(([from, to]) => cut(from, to) ? deed("mend", `Mend ${from} → ${to}`, "", [[from, to]]) : deed("cut", `Cut ${from} → ${to}`, "", [[from, to]])),
+    deed("cut", "Cut both ways", open.length ? "" : "The link is cut both ways already.", open),
+    deed("mend", "Mend both ways", closed.length ? "" : "The link is whole.", closed),
   ], desk);
 }
 
 /** @param {Frame} frame @param {Subject} subject @param {Desk} desk @returns {Deed[]} */
 export function deedsFor(frame, subject, desk) {
   if (subject.kind === "server") return serverDeeds(frame, subject.id, desk);
-  if (subject.kind === "message") return messageDeeds(frame, subject.id, desk);
+  if (subject.kind === "message") return [...messageDeeds(frame, subject.id, desk), ...delayDeeds(frame, subject.id, desk)];
   return linkDeeds(frame, subject.a, subject.b, desk);
 }
 

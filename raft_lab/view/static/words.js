@@ -1,6 +1,7 @@
 // @ts-check
 import { keep, make, put, say, show } from "./dom.js";
 import { icon } from "./icons.js";
+import { copyText } from "./share.js";
 
 /** What is said in words: the sentence of this step, the rules that hold or are broken, and the code so far. */
 
@@ -28,7 +29,7 @@ export class Sentence {
   update(session) {
     const { step } = session;
     say(this.#title, session.title);
-    say(this.#modified, session.modified);
+    say(this.#modified, session.modified ? `modified Raft: ${session.modified}` : "");
     show(this.#modified, session.modified !== "");
     put(this.#live, "aria-live", session.playing && session.speed > 1 ? "off" : "polite");
     say(this.#sentence, step.sentence || "The cluster as it starts.");
@@ -57,11 +58,17 @@ export class Invariants {
   #open = false;
   #summary = make("button", { type: "button", class: "rl-invariants-summary", "aria-expanded": "false" });
   #list = make("ul", { class: "rl-chips", hidden: "" });
+  #culprit = -1;
+  #back = make("button", { type: "button", class: "rl-verb rl-culprit", hidden: "" });
 
   /** @param {Session} session */
   constructor(session) {
     this.session = session;
-    this.element = make("section", { class: "rl-invariants", "aria-label": "Invariants" }, this.#summary, this.#list);
+    this.element = make("section", { class: "rl-invariants", "aria-label": "Invariants" }, this.#summary, this.#back, this.#list);
+    this.#back.addEventListener("click", () => {
+      session.pause();
+      session.go(this.#culprit);
+    });
     this.#summary.addEventListener("click", () => {
       this.#open = !this.#open;
       this.#seen = undefined;
@@ -72,6 +79,7 @@ export class Invariants {
   /** @param {Session} session */
   update(session) {
     const { invariants } = session.frame;
+    this.#wayBack(Object.values(invariants).some(Boolean));
     if (this.#seen === invariants) return;
     this.#seen = invariants;
     const names = Object.keys(invariants);
@@ -86,9 +94,19 @@ export class Invariants {
     for (const [name, { chip, words, go }] of this.#chips) {
       const reason = invariants[name] ?? "";
       put(chip, "data-broken", reason ? "true" : null);
-      say(words, reason ? `✗ ${name}: ${reason}` : `✓ ${name}`);
+      const off = session.rules.find((rule) => rule.protects === name && session.frame.rules?.[rule.name] === false);
+      say(words, reason ? `✗ ${name}: ${reason}${off ? ` The rule “${off.name}”, which protects it, is off.` : ""}` : `✓ ${name}`);
       show(go, reason !== "");
     }
+  }
+
+  /** A rule is broken elsewhere on the tape, and one has walked away from it. @param {boolean} broken is one broken here? */
+  #wayBack(broken) {
+    const { tape, cursor } = this.session;
+    const ahead = broken ? -1 : tape.marked(cursor, "violation", 1);
+    this.#culprit = broken ? -1 : ahead >= 0 ? ahead : tape.lastMarked("violation");
+    show(this.#back, this.#culprit >= 0);
+    say(this.#back, `Back to the counterexample, step ${this.#culprit}`);
   }
 
   /** @param {string} name */
@@ -137,18 +155,9 @@ export class Code {
   }
 
   /** @param {Session} session */
-  async #copy(session) {
+  #copy(session) {
     const { tape } = session;
     const text = tape.path(session.cursor).map((id) => tape.step(id).code).filter(Boolean).join("\n");
-    try {
-      await navigator.clipboard.writeText(text);
-      say(this.#copied, "Copied.");
-    } catch {
-      const range = document.createRange();
-      range.selectNodeContents(this.#list);
-      getSelection()?.removeAllRanges();
-      getSelection()?.addRange(range);
-      say(this.#copied, "Selected: press Ctrl+C to copy.");
-    }
+    return copyText(text, this.#list, this.#copied);
   }
 }

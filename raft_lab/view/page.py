@@ -1,0 +1,62 @@
+"""A run as one web page that plays, scrubs and compares its branches offline: no Python, no server, no network."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from os import PathLike
+from pathlib import Path
+
+from raft_lab.sim.cluster import Cluster
+from raft_lab.sim.files import write_whole
+from raft_lab.view import frames, picture
+from raft_lab.view.assets import bundle, styles
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="raft_lab">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; \
+style-src 'unsafe-inline'; img-src data: blob:">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ margin: 0; padding: 12px; background: Canvas; color: CanvasText; }}
+main {{ max-width: 1280px; margin: auto; }}
+{styles}
+</style>
+<main id="lab"><noscript><pre>{text}</pre></noscript></main>
+<script type="application/json" id="tape">{tape}</script>
+<script type="module">
+{code}
+const state = JSON.parse(document.getElementById("tape").textContent);
+const model = {{ get: (name) => state[name], set() {{}}, on() {{}}, off() {{}}, send() {{}}, comm_live: false }};
+instrument.render({{ model, el: document.getElementById("lab") }});
+</script>
+"""
+
+
+def html(cluster: Cluster, *, title: str = "") -> str:
+    """The page: the whole tape, all branches included, open at the present step."""
+    state = {
+        "tape": {
+            "packed": frames.Recording(cluster.tape).packed(),
+            "cursor": cluster.now.id,
+            "title": title,
+            "names": frames.names(cluster.tape),
+        },
+        "options": {"rules": frames.rule_book(), "recording": True},
+    }
+    return _PAGE.format(
+        title=escape(title or "A run of Raft"),
+        styles=styles(),
+        text=escape(picture.text(cluster)),
+        tape=json.dumps(state, ensure_ascii=False).replace("<", "\\u003c"),
+        code=bundle("lab.js").replace("export default {", "const instrument = {").replace("</script", "<\\/script"),
+    )
+
+
+def save(path: str | PathLike[str], cluster: Cluster, *, title: str = "") -> Path:
+    """Write the page. The file appears whole or not at all."""
+    return write_whole(path, html(cluster, title=title))
