@@ -16,10 +16,12 @@ from typing import Any
 from raft_lab.check.clients import history_of
 from raft_lab.check.counterexample import Counterexample
 from raft_lab.check.explore import Bounds, Report, explore
+from raft_lab.check.fuzz import Finding, FuzzReport, fuzz
 from raft_lab.check.histories import History, HistoryError, Operation
 from raft_lab.check.invariants import INVARIANTS, broken_by
 from raft_lab.check.linearizability import Linearizability, check_linearizable
 from raft_lab.check.models import MODELS, Model
+from raft_lab.check.shrink import shrink
 from raft_lab.raft.errors import HandlerError, RaftLabError
 from raft_lab.raft.log import Command, Entry, Log, Noop, Snapshot
 from raft_lab.raft.machine import Machine, Session
@@ -60,7 +62,9 @@ __all__ = [
     "Configuration",
     "Counterexample",
     "Entry",
+    "Finding",
     "Follower",
+    "FuzzReport",
     "HandlerError",
     "History",
     "HistoryError",
@@ -94,7 +98,9 @@ __all__ = [
     "UnknownName",
     "check_linearizable",
     "explore",
+    "fuzz",
     "history_of",
+    "shrink",
     "with_rules",
     "without",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 from raft_lab.raft.errors import HandlerError
 from raft_lab.sim.actions import Action
 from raft_lab.sim.cluster import Cluster
+from raft_lab.sim.schedule import Timing
 from raft_lab.sim.tape import Violation
 from raft_lab.sim.world import World
 
@@ -19,13 +20,14 @@ class Replayable:
     start: World
     actions: tuple[Action, ...]
     origin: str
+    timing: Timing | None = None
 
     def cluster(self) -> Cluster:
         """A cluster that stands at the end of the run; `back()` leads to its beginning.
 
         Where a handler fails, it stands before the action at which it does.
         """
-        cluster = Cluster.at(self.start, origin=self.origin)
+        cluster = Cluster.at(self.start, timing=self.timing, origin=self.origin)
         with contextlib.suppress(HandlerError):
             for action in self.actions:
                 cluster.perform(action)
@@ -75,6 +77,7 @@ class Counterexample(Replayable):
         shortest: whether there is no shorter run that breaks this, or any other, invariant.
         origin: Python that makes the start, for `Cluster.code()`.
         minimal: whether each of the actions is needed: without any single one, this invariant is not broken.
+        timing: clocks and their speeds, if time passes in the run.
     """
 
     start: World
@@ -83,6 +86,7 @@ class Counterexample(Replayable):
     shortest: bool
     origin: str = ""
     minimal: bool = False
+    timing: Timing | None = None
 
     def __str__(self) -> str:
         how = f"This is {self._how}, {len(self.actions)} actions:"

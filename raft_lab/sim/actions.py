@@ -551,9 +551,27 @@ class Wait(Action):
         return Transition(world)
 
 
+@dataclass(frozen=True, slots=True)
+class Stall(Action):
+    """The clock moves on by so many microseconds, and nothing happens: whatever was due comes late."""
+
+    us: int
+    verb: ClassVar[str] = "stall"
+
+    def arguments(self) -> tuple[Any, ...]:
+        return (self.us / 1000,)
+
+    def refusal(self, world: World) -> str | None:
+        return None if isinstance(self.us, int) and self.us > 0 else "the clock only moves forward"
+
+    def perform(self, world: World, now: int = 0) -> Transition:
+        return Transition(world)
+
+
 ACTIONS: tuple[type[Action], ...] = (
     Deliver, Drop, Duplicate, Hold, Release, Delay, Timeout, Silence, Heartbeat, CheckQuorum, Propose, Read,
     Reconfigure, TransferLeadership, Compact, WriteDisk, Boot, Crash, Restart, Cut, Mend, Partition, Heal, Wait,
+    Stall,
 )  # fmt: skip
 
 

@@ -159,6 +159,8 @@ class Cluster:
             raise ActionRefused(f"{action!r} is not an action; cluster.enabled() lists those that are possible now")
         if isinstance(action, actions.Wait):
             return self.wait(action.us / 1000)
+        if isinstance(action, actions.Stall):
+            return self._do(action, timed=False, now_us=self.schedule.now_us + action.us)
         return self._do(action, timed=False)
 
     def timeout(self, server: str) -> Step:
@@ -427,6 +429,12 @@ class Cluster:
             if due is not None and due[0] < self.schedule.now_us + us:
                 raise ActionRefused(f"something is due within {ms} ms: let it happen with cluster.run({ms})")
             return self._do(actions.Wait(us), timed=False, now_us=self.schedule.now_us + us)
+
+    def stall(self, ms: float) -> Step:
+        """Let the clock move on by `ms` milliseconds in which nothing happens: whatever is due comes late."""
+        if not (isinstance(ms, int | float) and 0 < ms < 1e9):
+            raise ActionRefused(f"stall takes a number of milliseconds above 0, not {ms!r}")
+        return self.perform(actions.Stall(round(ms * 1000)))
 
     def run_until(
         self,

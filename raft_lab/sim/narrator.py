@@ -50,6 +50,7 @@ from raft_lab.sim.actions import (
     Release,
     Restart,
     Silence,
+    Stall,
     Swap,
     Timeout,
     TransferLeadership,
@@ -251,6 +252,8 @@ def narrate(before: World, action: Action, done: Transition) -> Sentence:
             return Sentence(f"{name} starts with an empty disk. It belongs to no configuration yet.", "", "§6")
         case Wait(us):
             return Sentence(f"{us / 1000:.1f} ms pass in which nothing happens.")
+        case Stall(us):
+            return Sentence(f"For {us / 1000:.1f} ms nothing happens: whatever was due comes late.")
         case Swap(behaviour):
             return _swapped(before.behaviour, behaviour)
     return Sentence(str(action))

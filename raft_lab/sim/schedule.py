@@ -143,9 +143,9 @@ class Schedule:
     serials: int = 0
 
     @classmethod
-    def begin(cls, world: World, seed: int, timing: Timing) -> Schedule:
-        """The schedule of a world that starts now."""
-        draft = _Draft(cls(seed, timing))
+    def begin(cls, world: World, seed: int, timing: Timing, now_us: int = 0) -> Schedule:
+        """The schedule of a world that starts when the clock shows `now_us`."""
+        draft = _Draft(cls(seed, timing, now_us))
         for message, copies in world.network.items():
             draft.send([message] * copies)
         draft.settle_timers(None, world, None, None)
