@@ -23,8 +23,8 @@ from raft_lab.check.coverage import behaviour
 from raft_lab.check.invariants import INVARIANTS
 from raft_lab.check.liveness import PROGRESS, Recovery, healing
 from raft_lab.check.mixes import LEASES, MIXES, SWARM, Mix
-from raft_lab.check.run import NO_HANDLER_FAILS
 from raft_lab.check.shrink import shrink
+from raft_lab.check.stepper import NO_HANDLER_FAILS
 from raft_lab.check.walk import Walk
 from raft_lab.raft.errors import RaftLabError
 from raft_lab.raft.rules import base
@@ -240,7 +240,7 @@ def counterexample(plan: Plan, seed: int) -> Counterexample:
 
 def server_code(server: type[Server]) -> str:
     """The Python that names `server`."""
-    name = base(server).__name__
+    name: str = base(server).__name__
     if base(server) is not server:
         for call, rules in (("without", server.rules_off), ("with_rules", server.rules_on)):
             if rules:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from raft_lab.check.run import Run
+from raft_lab.check.stepper import Stepper
 from raft_lab.raft.state import Accepted, Candidate, Leader, State
 from raft_lab.sim.actions import Action, Crash, Heal, Partition, Propose, Restart, Stall
 from raft_lab.sim.schedule import Schedule, Timing, draw
@@ -85,7 +85,7 @@ class Recovery:
         violation: what broke: progress itself, or an invariant on the way; None if all is well.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Stepper) -> None:
         self.run = run
         self.able = able(run.world)
         self.actions: list[Action] = []

@@ -13,7 +13,7 @@ from typing import Any
 
 from raft_lab.check.counterexample import Counterexample
 from raft_lab.check.liveness import PROGRESS, Recovery
-from raft_lab.check.run import Run
+from raft_lab.check.stepper import Stepper
 from raft_lab.sim import actions as act
 from raft_lab.sim.actions import Action, OnMessage
 from raft_lab.sim.arguments import first_world
@@ -108,7 +108,7 @@ def replay(found: Counterexample, start: World, actions: Iterable[Action]) -> Co
 
     Answers with the run that was really taken.
     """
-    run, taken, wanted = Run(start, found.timing), [], found.violation.invariant
+    run, taken, wanted = Stepper(start, found.timing), [], found.violation.invariant
     for action in actions:
         fitting = run.fitting(action)
         if fitting is None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 from raft_lab.check.mixes import SWARM, Mix, Weather
-from raft_lab.check.run import Run
+from raft_lab.check.stepper import Stepper
 from raft_lab.raft.errors import RaftLabError
 from raft_lab.raft.rules import with_rules
 from raft_lab.raft.server import Server
@@ -95,7 +95,7 @@ class Walk:
         self.weather = weather = Weather.drawn(mix, self.key)
         self.server = with_rules(server, *(rule for rule in weather.rules if rule not in server.rules_on))
         self.start, self.prefix, self.stage = self._beginning(mix)
-        self.run = Run(self.start, weather.timing)
+        self.run = Stepper(self.start, weather.timing)
         self.number = 0
         self.asked = dict.fromkeys(("alice", "bob", "carol"), 0)
         self.kinds = tuple(kind for kind, weight in weather.weights.items() if weight)

@@ -10,10 +10,10 @@ from check.broken import VotesTwice
 from raft_lab import INVARIANTS, Cluster, Configuration, Log, Server
 from raft_lab.check import invariants
 from raft_lab.check.invariants import broken_by, broken_in
+from raft_lab.check.walk import Walk
 from raft_lab.sim import scenarios
 from raft_lab.sim.actions import Restart
 from raft_lab.sim.scenarios import Stage
-from sim.walks import Walk
 
 NAMES = [i.name for i in INVARIANTS]
 

@@ -7,7 +7,7 @@ import pytest
 from check import broken
 from raft_lab import INVARIANTS, Cluster, HandlerError, Server, explore
 from raft_lab.check.invariants import broken_by
-from sim.walks import Walk
+from raft_lab.check.walk import Walk
 
 # --- Situations to start from -----------------------------------------------------------------------------------
 

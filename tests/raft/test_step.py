@@ -18,11 +18,11 @@ from raft_lab import (
     RequestVoteReply,
     Server,
 )
+from raft_lab.check.walk import Walk
 from raft_lab.raft.log import Log, Snapshot
 from raft_lab.raft.machine import Machine
 from raft_lab.raft.state import ClientRequest, ElectionTimeout, HeartbeatTimeout, Receive, Restart
 from raft_lab.raft.values import FrozenMap
-from sim.walks import Walk
 
 # --- Purity ------------------------------------------------------------------------------------------------
 

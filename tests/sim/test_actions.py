@@ -3,6 +3,8 @@
 import pytest
 
 from raft_lab import ActionRefused, AppendEntries, Cluster, Follower, RequestVote, RequestVoteReply, Server
+from raft_lab.check.mixes import MIXES
+from raft_lab.check.walk import Walk
 from raft_lab.raft.machine import Machine
 from raft_lab.sim.actions import (
     Cut,
@@ -16,7 +18,6 @@ from raft_lab.sim.actions import (
     enabled,
     every,
 )
-from sim.walks import Walk
 
 
 def campaigning(servers: int = 3) -> Cluster:
@@ -245,7 +246,7 @@ def independent(world):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_independent_actions_commute_wherever_a_random_run_has_led(seed):
-    walk = Walk(f"commute {seed}")
+    walk = Walk(f"commute {seed}", mix=MIXES["plain"])
     for _ in walk.steps(120):
         pass
     while not (pairs := independent(walk.world)):

@@ -5,9 +5,10 @@ import re
 import pytest
 
 from raft_lab import Cluster, Server
+from raft_lab.check.mixes import MIXES
+from raft_lab.check.walk import Walk
 from raft_lab.sim.actions import Hold, Release, Swap, enabled
 from raft_lab.sim.narrator import message_text, narrate
-from sim.walks import Walk
 
 PLACE = r"(§[\d.]+|Figure \d+|dissertation [\d.]+)"
 
@@ -43,7 +44,7 @@ def test_every_action_that_is_possible_can_be_told(seed):
 
 
 def test_every_message_can_be_told():
-    walk = Walk("messages")
+    walk = Walk("messages", mix=MIXES["plain"])
     told = set()
     for _ in walk.steps(400):
         told |= {(type(m).__name__, message_text(m)) for m in walk.world.network}

@@ -17,7 +17,7 @@ NO_HANDLER_FAILS = "No Handler Fails"
 """What is broken when a handler raises, or leaves something behind that is not a value."""
 
 
-class Run:
+class Stepper:
     """A world, and where time passes, what the clock shows and when each timer may run out.
 
     Args:
