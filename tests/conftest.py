@@ -1,4 +1,4 @@
-"""What all tests share. The place of this file puts tests/ on the path: `from sim.walks import walk`."""
+"""What all tests share. The place of this file puts tests/ on the path: `from check.broken import VotesTwice`."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ def test_a_swap_changes_the_rules_and_leaves_the_state():
 
 
 def test_an_action_is_enabled_exactly_if_performing_it_is_allowed():
-    walk = Walk("guards")
+    walk = Walk("guards", mix=MIXES["plain"])
     for _ in walk.steps(150):
         world = walk.world
         possible = enabled(world)
