@@ -1,0 +1,320 @@
+"""Handler differences: where a class does something else than Raft, the smallest situation first.
+
+Every small situation is put to the class and to the reference, and what they do is compared, row by row of the table in
+`claims.py`; what Raft leaves open is no difference. It takes one step of one server to tell, so this is the first
+thing to ask: it finds most mistakes in a blink, and with the rule that decides.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+
+from raft_lab.check.claims import CLAIMS, Case, Claim
+from raft_lab.check.situations import KINDS, Crash, Situation, kind_of, size, small
+from raft_lab.check.wording import situation_in_words
+from raft_lab.raft.errors import HandlerError
+from raft_lab.raft.log import Log
+from raft_lab.raft.messages import AppendEntries, InstallSnapshot, PreVote, RequestVote
+from raft_lab.raft.rules import with_rules
+from raft_lab.raft.server import Server
+from raft_lab.raft.state import Event, Outcome, State
+from raft_lab.raft.values import FrozenMap
+from raft_lab.sim.cluster import Cluster
+from raft_lab.sim.errors import ActionRefused
+from raft_lab.sim.schedule import Timing, draw
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The smallest situation in which a handler does not do what the rule says.
+
+    Attributes:
+        situation: who stands how, and what happens.
+        expected: what the rule says.
+        found: what the class does.
+        rule: the rule, with its section.
+        about: the row of the table in which they differ.
+        kind: what happens: a kind of message, or an event.
+    """
+
+    situation: str
+    expected: str
+    found: str
+    rule: str
+    about: str = ""
+    kind: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.situation} {self.expected} {self.found} {self.rule}".strip()
+
+
+def differences(server: type[Server], kinds: Collection[str] = KINDS, *, larger: bool = True) -> Difference | None:
+    """The smallest difference between `server` and Raft, or None if there is none in all that was tried.
+
+    Args:
+        server: a subclass of `Server`. With optional rules on, it is compared with Raft that has them on.
+        kinds: what happens, by name: kinds of messages and events, all of `KINDS` unless told.
+        larger: also take situations from some longer runs.
+
+    Raises:
+        ValueError: there is no such kind.
+    """
+    late: Difference | None = None
+    for situation, right in _situations(server, _known(kinds), larger):
+        found = difference(server, situation, right)
+        if found is not None and found.about not in _LATE:
+            return found
+        late = late or found
+    return late
+
+
+def difference(server: type[Server], situation: Situation, right: Outcome | None = None) -> Difference | None:
+    """How `server` differs from Raft in one situation, or None.
+
+    Args:
+        server: a subclass of `Server`.
+        situation: what is put to it.
+        right: what Raft makes of it, if that is known already.
+    """
+    if right is None:
+        right = _stepped(_reference(server), _plain(situation))
+    try:
+        found = _stepped(server, _with_first_fields(server, situation))
+    except HandlerError as error:
+        said = "Raft goes on;", f"yours does not: {error}."
+        return Difference(situation_in_words(situation), *said, "", "error", kind_of(situation))
+    if found == right:
+        return None
+    case = Case(situation, right, found)
+    for claim in CLAIMS:
+        if contrast := claim.judge(case):
+            words = situation_in_words(situation)
+            return Difference(words, *contrast, _rule(case, claim), claim.about, kind_of(situation))
+    return None
+
+
+def _reference(server: type[Server]) -> type[Server]:
+    return with_rules(Server, *server.rules_on)
+
+
+def _plain(situation: Situation) -> Situation:
+    return replace(situation, state=replace(situation.state, extra=FrozenMap()))
+
+
+def _with_first_fields(server: type[Server], situation: Situation) -> Situation:
+    """A state that has none of the class's own fields gets them as they are at the beginning."""
+    if situation.state.extra or not (server.durable or server.volatile):
+        return situation
+    return replace(situation, state=replace(situation.state, extra=server.initial("S1", situation.state.log).extra))
+
+
+def _stepped(server: type[Server], situation: Situation) -> Outcome:
+    if isinstance(situation.event, Crash):
+        return Outcome(server.crashed(situation.state))
+    return server.step(situation.state, situation.event, situation.now)
+
+
+_LATE = frozenset(claim.about for claim in CLAIMS if claim.late)
+
+
+def _known(kinds: Collection[str]) -> tuple[str, ...]:
+    if unknown := sorted(set(kinds) - set(KINDS)):
+        raise ValueError(f"there is no kind {unknown[0]!r}; there are {', '.join(KINDS)}")
+    return tuple(kind for kind in KINDS if kind in kinds)
+
+
+def _situations(
+    server: type[Server], kinds: tuple[str, ...], larger: bool
+) -> Iterator[tuple[Situation, Outcome | None]]:
+    """Small ones, then larger ones; with what Raft makes of them, where that is remembered.
+
+    What a class keeps in fields of its own must fit the rest of its state, so such a class is only asked about
+    situations that its own runs have led to.
+    """
+    if server.durable or server.volatile:
+        yield from ((situation, None) for situation in lived(server) if kind_of(situation) in kinds)
+    elif server.rules_on:
+        yield from ((situation, None) for situation in _by_size(kinds))
+        yield from (
+            (situation, None) for situation in lived(_reference(server)) if larger and kind_of(situation) in kinds
+        )
+    else:
+        yield from zip(_by_size(kinds), _answers(kinds), strict=True)
+        if larger:
+            yield from ((situation, None) for situation in _lived_by_raft() if kind_of(situation) in kinds)
+
+
+@functools.cache
+def _by_size(kinds: tuple[str, ...]) -> tuple[Situation, ...]:
+    return tuple(sorted((situation for kind in kinds for situation in small(kind)), key=size))
+
+
+def _answers(kinds: tuple[str, ...]) -> Iterator[Outcome]:
+    """What Raft makes of each of them; worked out when it is first asked for."""
+    known = _KNOWN.setdefault(kinds, [])
+    for number, situation in enumerate(_by_size(kinds)):
+        if number == len(known):
+            known.append(_stepped(Server, situation))
+        yield known[number]
+
+
+_KNOWN: dict[tuple[str, ...], list[Outcome]] = {}
+
+
+# --- Larger situations ------------------------------------------------------------------------------
+
+
+@functools.cache
+def _lived_by_raft() -> tuple[Situation, ...]:
+    return tuple(lived(Server))
+
+
+class _Watched:
+    """A behaviour that notes what happened to whom."""
+
+    def __init__(self, server: type[Server]) -> None:
+        self.server = server
+        self.seen: dict[Situation, None] = {}
+
+    def step(self, state: State, event: Event, now: int = 0) -> Outcome:
+        self.seen[Situation(state, event, now)] = None
+        return self.server.step(state, event, now)
+
+    def initial(self, id: str, log: Log, current_term: int = 0, voted_for: str | None = None) -> State:
+        return self.server.initial(id, log, current_term, voted_for)
+
+    def timers(self, state: State) -> tuple[str, ...]:
+        return self.server.timers(state)
+
+    def crashed(self, state: State) -> State:
+        self.seen[Situation(state, Crash())] = None
+        return self.server.crashed(state)
+
+
+def lived(server: type[Server], runs: int = 6, steps: int = 150) -> Iterator[Situation]:
+    """Situations from some runs with a bad network, crashes and clients, always the same ones."""
+    for run in range(runs):
+        watched = _Watched(server)
+        first = Cluster((3, 5)[run % 2], server=server).world
+        timing = Timing(loss=0.05, duplication=0.1, latency_us=(5_000, 120_000))
+        cluster = Cluster.at(replace(first, behaviour=watched), seed=run, timing=timing)
+        try:
+            for number in range(steps):
+                _stir(cluster, draw("lived", run, number) % 40, number)
+                cluster.step()
+        except ActionRefused:
+            pass
+        except HandlerError:
+            yield from watched.seen
+            return
+        yield from watched.seen
+
+
+def _stir(cluster: Cluster, chance: int, number: int) -> None:
+    """Now and then a client, an administrator or a mishap."""
+    names = cluster.servers
+    name = names[number % len(names)]
+    if chance < 4 and cluster.leader:
+        cluster.propose(f"add x {number} ")
+    elif chance == 4 and cluster.leader:
+        cluster.read()
+    elif chance == 5 and cluster[name].last_applied > cluster[name].log.snapshot.last_included_index:
+        cluster.compact(name)
+    elif chance == 6 and len(cluster.world.crashed) < len(names) // 2 and name not in cluster.world.crashed:
+        cluster.crash(name)
+    elif chance in (7, 8) and cluster.world.crashed:
+        cluster.restart(min(cluster.world.crashed))
+
+
+# --- Rules ------------------------------------------------------------------------------------------
+
+
+def _rule(c: Case, claim: Claim) -> str:
+    """The rule that decides, in one sentence."""
+    m = c.message
+    if isinstance(m, RequestVote | PreVote) and claim.about == "vote":
+        return _vote_rule(c)
+    if isinstance(m, AppendEntries) and claim.about in ("log", "answer"):
+        return _append_rule(c, m)
+    if isinstance(m, InstallSnapshot) and claim.about in ("log", "commit", "answer"):
+        return _snapshot_rule(c, m)
+    if isinstance(m, InstallSnapshot) and claim.about == "state machine":
+        return "Figure 13, step 8: with the snapshot comes its state machine, and not without it."
+    if isinstance(c.situation.event, Crash):
+        return "currentTerm, votedFor and the log are on disk; nothing else survives a crash (Figure 2)."
+    if claim.about == "commit" and c.right.state.is_leader:
+        return (
+            "A leader commits what a majority of the configuration stores, if it is of its own term; "
+            "older entries with it (§5.3, §5.4.2)."
+        )
+    if claim.about == "commit" and c.right.state.commit_index == c.found.state.commit_index:
+        return "All servers: apply what is committed, self.apply_committed() (Figure 2)."
+    if isinstance(m, AppendEntries | InstallSnapshot) and claim.about in ("timer", "role"):
+        return "Whoever leads the current term is followed, and heard: self.follow(m.src) (§5.2)."
+    return _RULES[claim.about]
+
+
+_RULES = {
+    "vote": "Figure 2: RequestVote RPC, results.",
+    "term and vote": "A higher term is adopted, with its vote still to give; a vote once given stays (§5.1, §5.2).",
+    "log": "A leader appends to its log, nobody else changes it but by AppendEntries and InstallSnapshot (§5.3, §7).",
+    "role": "Figure 4: a higher term or the term's leader makes a follower, a majority's votes a leader (§5.1, §5.2).",
+    "commit": "Figure 2, step 5: the smaller of leaderCommit and the index of the last new entry, and never back. What "
+    "stands behind that entry may not be the leader's.",
+    "state machine": "Committed entries are applied in order, each client's command once; a snapshot holds all of it "
+    "(§5.3, §7, §8).",
+    "answer": "Figure 2: AppendEntries RPC, results.",
+    "progress": "On success matchIndex and nextIndex go forward, on a refusal nextIndex goes back (§5.3; Figure 2).",
+    "campaign": "A candidate votes for itself and asks all others, with the end of its log (§5.2, §5.4.1; Figure 2).",
+    "sending": "Figure 2: arguments are those of the sender's own log and term.",
+    "heartbeat": "Heartbeats at once upon election, and again and again (§5.2; Figure 2, Leaders).",
+    "clients": "Only a leader accepts; a strong read waits for a commit in its term and a heartbeat round (§5.1, §8).",
+    "reads": "A read is answered after a round of heartbeats that began after it (dissertation 6.4).",
+    "timer": "A timer starts anew on hearing the term's leader, granting a vote or starting an election, and only then "
+    "(§5.2; Figure 2, Followers).",
+    "notes": "Followers know their leader; transfers, leases and stickiness rest on it (§5.1; dissertation 3.10, 6.4).",
+}
+
+
+def _vote_rule(c: Case) -> str:
+    state, m = c.before, c.message
+    if isinstance(m, PreVote):
+        return "A pre-vote is granted for a later term and an up-to-date log, and changes nothing (dissertation 9.6)."
+    if m.term < state.current_term:
+        return "Figure 2: reply false if term < currentTerm (§5.1)."
+    if m.term == state.current_term and state.voted_for not in (None, m.src):
+        return "One vote a term, first come first served (§5.2)."
+    if (m.last_log_term, m.last_log_index) < (state.log.last_term, state.log.last_index):
+        return "The candidate's log must be as up-to-date: a later last term, or the same and no shorter (§5.4.1)."
+    if m.term == state.current_term and state.voted_for == m.src:
+        return "votedFor is null or candidateId: the same candidate may ask again, its first answer may be lost (§5.2)."
+    return "Not voted yet, and the candidate's log is at least as up-to-date: grant (§5.2, §5.4.1)."
+
+
+def _append_rule(c: Case, m: AppendEntries) -> str:
+    mine = c.before.log
+    if c.is_stale:
+        return "Figure 2, step 1: reply false if term < currentTerm (§5.1)."
+    if m.prev_log_index > mine.last_index:
+        return "Figure 2, step 2: there is no entry at prevLogIndex, so nothing can be placed after it (§5.3)."
+    if not mine.matches(m.prev_log_index, m.prev_log_term):
+        return "Figure 2, step 2: the entry at prevLogIndex is of another term than prevLogTerm (§5.3)."
+    for index, entry in enumerate(m.entries, start=m.prev_log_index + 1):
+        if mine.last_index >= index >= mine.first_index and mine.term(index) != entry.term:
+            return "Figure 2, step 3: an entry of another term is deleted, with all that follow it (§5.3)."
+    if m.prev_log_index + len(m.entries) < mine.last_index:
+        return "Delete only what conflicts: a short request may just be an old one (Figure 2, step 3)."
+    return "Figure 2, step 4: append any new entries not already in the log (§5.3)."
+
+
+def _snapshot_rule(c: Case, m: InstallSnapshot) -> str:
+    index = m.snapshot.last_included_index
+    if c.is_stale:
+        return "Figure 13, step 1: reply immediately if term < currentTerm."
+    if index <= c.before.commit_index:
+        return "All of it is known and applied already: an old snapshot must not take the server back (§7)."
+    if index <= c.before.log.last_index and c.before.log.matches(index, m.snapshot.last_included_term):
+        return "The log has the snapshot's last entry, so what follows that entry is kept (Figure 13, step 6)."
+    return "The log does not agree with the snapshot where it ends, so all of it goes (Figure 13, step 7)."

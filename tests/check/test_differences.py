@@ -1,0 +1,236 @@
+"""Handler differences: the smallest situation that tells a class from Raft; what Raft leaves open tells nothing."""
+
+from dataclasses import replace
+
+import pytest
+
+from check import broken
+from raft_lab import AppendEntries, AppendEntriesReply, Follower, Leader, Server, with_rules
+from raft_lab.check.claims import CLAIMS
+from raft_lab.check.differences import differences
+from raft_lab.check.situations import KINDS, small
+
+# --- What Raft leaves open ----------------------------------------------------------------------------------------
+
+
+class NoHints(Server):
+    """A refusal says no more than no."""
+
+    def refuse_entries(self, m):
+        self.acknowledge(m, False)
+
+
+class ShortHints(Server):
+    """The leader is sent back to the very beginning."""
+
+    def refuse_entries(self, m):
+        self.acknowledge(m, False, conflict_index=1)
+
+
+class OneStepBack(Server):
+    """The leader goes back one entry at a time, whatever the hint, and also for an old refusal."""
+
+    def on_append_entries_reply(self, m):
+        if m.success:
+            super().on_append_entries_reply(m)
+        elif (known := self.hear(m)) is not None:
+            back = max(known.match_index + 1, known.next_index - 1)
+            self.note_progress(m.src, replace(known, next_index=back))
+            self.answer_reads()
+
+
+class SilentToThePast(Server):
+    """Old requests are not answered."""
+
+    def refuse_term(self, m):
+        pass
+
+    def on_request_vote(self, m):
+        if m.term >= self.current_term:
+            super().on_request_vote(m)
+
+
+class WaitsForTheHeartbeat(Server):
+    """Nothing is sent at once: not after an append, not after an answer."""
+
+    def on_client_request(self, request):
+        before = len(self._outbox)
+        super().on_client_request(request)
+        del self._outbox[before:]
+
+    def on_append_entries_reply(self, m):
+        before = len(self._outbox)
+        super().on_append_entries_reply(m)
+        self._outbox[before:] = [sent for sent in self._outbox[before:] if not isinstance(sent, AppendEntries)]
+
+
+class Pipelines(Server):
+    """What was sent is taken to arrive: nextIndex goes to the end of the log at once."""
+
+    def note_match(self, peer, match_index):
+        super().note_match(peer, match_index)
+        if isinstance(self.role, Leader) and peer in self.role.progress:
+            known = self.role.progress[peer]
+            self.note_progress(peer, replace(known, next_index=self.log.last_index + 1))
+
+
+class CommittedMatches(Server):
+    """What is committed here is known to match, also if the request ends before it."""
+
+    def known_match(self, m):
+        return max(super().known_match(m), self.commit_index)
+
+
+class KnowsNoLeader(Server):
+    """A follower does not note whom it follows."""
+
+    def follow(self, leader):
+        super().follow(leader)
+        self.role = Follower()
+
+
+class CountsItsSteps(Server):
+    """A field of its own, of no consequence."""
+
+    volatile = {"steps": 0}
+
+    def observe_term(self, m):
+        self.steps += 1
+        super().observe_term(m)
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        Server,
+        NoHints,
+        ShortHints,
+        OneStepBack,
+        SilentToThePast,
+        WaitsForTheHeartbeat,
+        Pipelines,
+        CommittedMatches,
+        KnowsNoLeader,
+        CountsItsSteps,
+        broken.BareHeartbeats,
+        broken.FromTheBeginning,
+    ],
+    ids=lambda engine: engine.__name__,
+)
+def test_another_way_of_doing_raft_is_no_difference(engine):
+    assert differences(engine) is None
+
+
+@pytest.mark.parametrize("rule", ["pre-vote", "leader stickiness", "check-quorum", "one entry a message", "slow disk"])
+def test_optional_rules_are_compared_with_raft_that_has_them(rule):
+    class Mine(with_rules(Server, rule)):
+        pass
+
+    assert differences(Mine, ("RequestVote", "ElectionTimeout", "AppendEntriesReply")) is None
+
+
+# --- What it does not -------------------------------------------------------------------------------------------
+
+
+def test_the_smallest_situation_comes_first_and_is_told_in_words():
+    assert str(differences(broken.VotesTwice)) == (
+        "S1 is a follower in term 1, it has voted for S3, its log is empty. "
+        "S2 asks for its vote in term 1, with an empty log. "
+        "The rule refuses the vote; yours grants it. "
+        "One vote a term, first come first served (§5.2)."
+    )
+
+
+def test_a_follower_that_commits_what_may_be_anothers_is_told_so():
+    found = differences(broken.CommitsItsWholeLog)
+    assert (found.kind, found.about) == ("AppendEntries", "commit")
+    assert "What stands behind that entry may not be the leader's" in found.rule
+
+
+class Exaggerates(Server):
+    def known_match(self, m):
+        return self.log.last_index
+
+
+class HintsForward(Server):
+    def refuse_entries(self, m):
+        self.acknowledge(m, False, conflict_index=m.prev_log_index + 1)
+
+
+class ForgetsTheRefused(Server):
+    def refuse_entries(self, m):
+        self.send(AppendEntriesReply(self.id, m.src, self.current_term, False, round=m.round, sent_at=m.sent_at))
+
+
+class NamesNoRound(Server):
+    def acknowledge(self, m, success, match_index=0, **conflict):
+        reply = AppendEntriesReply(self.id, m.src, self.current_term, success, match_index, m.prev_log_index)
+        self.send(replace(reply, **conflict))
+
+
+class TimerForgotten(Server):
+    def follow(self, leader):
+        self.role = Follower(leader)
+
+
+class TimerForAnyone(Server):
+    def on_request_vote(self, m):
+        super().on_request_vote(m)
+        self.reset_election_timer()
+
+
+class SkipsAFollower(Server):
+    def replicate(self):
+        if isinstance(self.role, Leader):
+            for peer in self.peers[1:]:
+                self.send_append_entries(peer)
+            self.advance_commit_index()
+
+
+class InventsEntries(Server):
+    def send_append_entries(self, peer):
+        super().send_append_entries(peer)
+        last = self._outbox[-1]
+        if isinstance(last, AppendEntries) and last.prev_log_index:
+            self._outbox[-1] = replace(last, prev_log_term=last.prev_log_term + 1)
+
+
+class Falls(Server):
+    def on_compact(self):
+        raise KeyError("machine")
+
+
+@pytest.mark.parametrize(
+    ("engine", "kind", "about", "said"),
+    [
+        (Exaggerates, "AppendEntries", "answer", "yours says 1"),
+        (HintsForward, "AppendEntries", "answer", "yours sends it to 2"),
+        (ForgetsTheRefused, "AppendEntries", "answer", "yours says 0"),
+        (NamesNoRound, "AppendEntries", "reads", "yours names 0"),
+        (TimerForgotten, "AppendEntries", "timer", "yours forgets self.reset_election_timer()"),
+        (TimerForAnyone, "RequestVote", "timer", "yours starts it anew"),
+        (SkipsAFollower, "RequestVoteReply", "heartbeat", "yours sends S2 nothing"),
+        (InventsEntries, "AppendEntriesReply", "sending", "yours is 2"),
+        (Falls, "Compact", "error", "KeyError"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_difference_names_what_differs(engine, kind, about, said):
+    found = differences(engine, (kind,))
+    assert (found.kind, found.about) == (kind, about)
+    assert said in found.found
+
+
+def test_only_the_kinds_asked_for_are_tried():
+    assert differences(broken.VotesTwice, ("AppendEntries", "Crash")) is None
+    with pytest.raises(ValueError, match="no kind 'Gossip'; there are RequestVote"):
+        differences(Server, ("Gossip",))
+
+
+def test_every_kind_has_situations_and_the_table_names_every_row():
+    from raft_lab.check import claims
+
+    for kind in KINDS:
+        assert small(kind), kind
+    for claim in CLAIMS:
+        assert f"| {claim.about} |" in claims.__doc__
