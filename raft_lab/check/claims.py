@@ -390,8 +390,8 @@ def reads(c: Case) -> Contrast | None:
     sent = next((m for m in c.found.messages if isinstance(m, kinds)), None)
     if wanted and sent and wanted.round != sent.round:
         return f"The answer names the round of its request, {wanted.round};", f"yours names {sent.round}."
-    if wanted and sent and sent.sent_at > wanted.sent_at:
-        return f"The answer says when its request was sent, at {wanted.sent_at} µs;", f"yours says {sent.sent_at}."
+    if wanted and sent and sent.sent_at > (wanted.sent_at if c.is_stale else c.message.sent_at):
+        return "No later time is named than when the request was sent;", f"yours names {sent.sent_at} µs."
     return None
 
 
