@@ -84,14 +84,15 @@ class Installs(COMPACTION):
     """Lesson 03, solved."""
 
     def on_install_snapshot(self, m):
-        index = 0
-        if m.term >= self.current_term:
-            self.follow(m.src)
-            index = m.snapshot.last_included_index
-            if self.is_new(m.snapshot):
-                self.log = self.log.compact(m.snapshot) if self.agrees(m.snapshot) else Log(m.snapshot)
-                self.commit_index = self.last_applied = index
-                self.take_machine(m.snapshot)
+        if m.term < self.current_term:
+            self.send(InstallSnapshotReply(self.id, m.src, self.current_term, 0))
+            return
+        self.follow(m.src)
+        index = m.snapshot.last_included_index
+        if self.is_new(m.snapshot):
+            self.log = self.log.compact(m.snapshot) if self.agrees(m.snapshot) else Log(m.snapshot)
+            self.commit_index = self.last_applied = index
+            self.take_machine(m.snapshot)
         self.send(InstallSnapshotReply(self.id, m.src, self.current_term, index, m.round, m.sent_at))
 
     def is_new(self, snapshot):
