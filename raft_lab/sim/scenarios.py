@@ -193,6 +193,20 @@ def asymmetric_partition(server: type[Server] = Server) -> Cluster:
     return cluster
 
 
+def deaf_leader(server: type[Server] = Server) -> Cluster:
+    """S1 leads and everybody hears it, but it hears nobody: its heartbeats keep them quiet; nothing is committed."""
+    cluster = Cluster(3, seed=2, server=server)
+    stage = Stage(cluster).elect("S1", "S2", "S3")
+    cluster.deliver_all()
+    cluster.heartbeat("S1")
+    cluster.deliver_all()
+    cluster.cut("S2", "S1")
+    cluster.cut("S3", "S1")
+    stage.attempt("propose", "set x 1", "S1")
+    cluster.run(2000)
+    return cluster
+
+
 def quorum_loss(server: type[Server] = Server) -> Cluster:
     """Three of five servers crash, so that nothing can be committed; then one comes back."""
     cluster = Cluster(5, seed=3, server=server)

@@ -124,6 +124,22 @@ def test_a_leader_without_a_quorum_steps_down_if_it_looks(rules, leads):
     assert cluster.violations == []
 
 
+@pytest.mark.parametrize(
+    ("rules", "goes_on"),
+    [
+        ((), False),
+        (("pre-vote", "leader stickiness"), False),
+        (("pre-vote", "leader stickiness", "check-quorum"), True),
+    ],
+    ids=["plain", "undisturbed", "check-quorum too"],
+)
+def test_a_leader_that_is_heard_but_hears_nobody_holds_everything_up_unless_it_looks(rules, goes_on):
+    cluster = scenarios.deaf_leader(with_rules(Server, *rules))
+    assert [s.id for s in cluster.world.servers.values() if s.is_leader] == (["S2"] if goes_on else ["S1"])
+    assert (cluster.world.ghosts.committed.last_index > 1) == goes_on
+    assert cluster.violations == []
+
+
 def test_a_leader_with_a_quorum_looks_and_stays():
     cluster = Cluster(5, seed=1, rules=["check-quorum"])
     cluster.run_until(leader=True)
