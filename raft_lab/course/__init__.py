@@ -6,9 +6,11 @@ from raft_lab.course.experiments import elections_by_spread
 from raft_lab.course.puzzles import Puzzle, Standing
 from raft_lab.course.questions import ask
 from raft_lab.course.quorums import HAS_QUORUM
+from raft_lab.course.reading import ANSWER_READS, reads_compared
 from raft_lab.course.replication import APPEND_ENTRIES
 
 __all__ = [
+    "ANSWER_READS",
     "APPEND_ENTRIES",
     "HAS_QUORUM",
     "INSTALL_SNAPSHOT",
@@ -19,4 +21,5 @@ __all__ = [
     "Verdict",
     "ask",
     "elections_by_spread",
+    "reads_compared",
 ]

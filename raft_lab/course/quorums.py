@@ -98,6 +98,6 @@ HAS_QUORUM = Exercise(
     ("has_quorum",),
     _quorums_differ,
     _wins_wrongly,
-    ((_two_elections, Bounds(term=2, states=3_000)),),
+    ((_two_elections, Bounds(term=2, messages=14, states=3_000)),),
     source="§6",
 )

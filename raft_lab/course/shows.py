@@ -103,6 +103,30 @@ def _change_without_own_commit(cluster: Cluster) -> None:
         stage.ask("S1", follower, "AppendEntries")
 
 
+# --- Lesson 05 ---------------------------------------------------------------------------------------
+
+
+def _answers_from_memory(cluster: Cluster) -> None:
+    """S1 answers at once with what it has."""
+    cluster.goto(0)
+    cluster.read("S1", how="local")
+
+
+def _no_round(cluster: Cluster) -> None:
+    """S1 answers as soon as anybody has answered it."""
+    cluster.goto(0)
+    cluster.swap(without(Server, "read-index round"))
+    cluster.read("S1")
+
+
+def _commands_twice(cluster: Cluster) -> None:
+    """What alice sends again is done again."""
+    cluster.goto(0)
+    cluster.swap(without(Server, "session de-duplication"))
+    cluster.propose("add x 1", "S2", client="alice", seq=1)
+    cluster.deliver_all()
+
+
 SHOWS: dict[str, Callable[[Cluster], object]] = {
     "lost with the leader": _lost_with_the_leader,
     "no consistency check": _no_consistency_check,
@@ -112,5 +136,8 @@ SHOWS: dict[str, Callable[[Cluster], object]] = {
     "two majorities": _two_majorities,
     "a majority of the union": _majority_of_the_union,
     "a change without a commit": _change_without_own_commit,
+    "answers from memory": _answers_from_memory,
+    "no round of heartbeats": _no_round,
+    "commands twice": _commands_twice,
 }
 """By the name that stands in `predictions/`."""

@@ -214,3 +214,49 @@ def x_is_old(server: type[Server] = Server) -> Cluster:
     cluster.heartbeat("S1")
     cluster.deliver_all()
     return _here(cluster, "x_is_old()", server)
+
+
+def deposed(server: type[Server] = Server) -> Cluster:
+    """S1 has led, and believes that it does, cut off with S2; S3 leads term 2, and has made x new."""
+    cluster = x_is_old(server)
+    cluster.partition({"S1", "S2"}, {"S3", "S4", "S5"})
+    stage = Stage(cluster).elect("S3", "S4", "S5")
+    cluster.deliver_all()
+    cluster.propose("set x new", "S3")
+    cluster.deliver_all()
+    stage.lose_all()
+    cluster.heartbeat("S3")
+    cluster.deliver_all()
+    return _here(cluster, "deposed()", server)
+
+
+def just_elected(server: type[Server] = Server) -> Cluster:
+    """S2 has just been elected by S3; it stores "set x 1", which S1 had committed, but S2 cannot know that yet."""
+    cluster = led(3, server)
+    cluster.propose("set x 1", "S1")
+    stage = Stage(cluster).ask("S1", "S2", "AppendEntries").lose_all()
+    cluster.crash("S1")
+    stage.elect("S2", "S3").lose_all()
+    return _here(cluster, "just_elected()", server)
+
+
+def answer_lost(server: type[Server] = Server) -> Cluster:
+    """Alice's "add x 1" is committed, but S1 crashes before she hears of it; S2 leads now."""
+    cluster = led(3, server)
+    cluster.propose("hello", "S1", client="alice", seq=0)
+    cluster.deliver_all()
+    cluster.propose("add x 1", "S1", client="alice", seq=1)
+    cluster.deliver_all()
+    cluster.crash("S1")
+    Stage(cluster).elect("S2", "S3")
+    cluster.deliver_all()
+    cluster.heartbeat("S2")
+    cluster.deliver_all()
+    return _here(cluster, "answer_lost()", server)
+
+
+def accepted_and_gone(server: type[Server] = Server) -> Cluster:
+    """S1 leads five servers and is cut off from all of them; nobody has noticed yet."""
+    cluster = x_is_old(server)
+    cluster.partition({"S1"})
+    return _here(cluster, "accepted_and_gone()", server)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from raft_lab import InstallSnapshotReply, Log
-from raft_lab.course import APPEND_ENTRIES, HAS_QUORUM, INSTALL_SNAPSHOT
+from raft_lab import InstallSnapshotReply, Leader, Log
+from raft_lab.course import ANSWER_READS, APPEND_ENTRIES, HAS_QUORUM, INSTALL_SNAPSHOT
+from raft_lab.raft.state import ReadDone
 
 REPLICATION: Any = APPEND_ENTRIES.base
 COMPACTION: Any = INSTALL_SNAPSHOT.base
+READING: Any = ANSWER_READS.base
 QUORUMS: Any = HAS_QUORUM.base
 
 
@@ -158,3 +161,41 @@ class HalfIsEnough(QUORUMS):
 class Fails(QUORUMS):
     def has_quorum(self, servers):
         return servers[0]
+
+
+class AnswersFresh(READING):
+    """Lesson 05, solved."""
+
+    def answer_reads(self):
+        if not isinstance(self.role, Leader):
+            return
+        left = []
+        for read in self.role.reads:
+            if self.is_fresh(read):
+                self.answer(ReadDone(read.id, self.last_applied, self.machine.data))
+            else:
+                left.append(read)
+        self.role = replace(self.role, reads=tuple(left))
+
+    def is_fresh(self, read):
+        return self.has_committed_in_its_term() and self.quorum_min(self.acked_round) >= read.round
+
+
+class AnswersAtOnce(AnswersFresh):
+    def is_fresh(self, read):
+        return True
+
+
+class ForgetsItsOwnTerm(AnswersFresh):
+    def is_fresh(self, read):
+        return self.quorum_min(self.acked_round) >= read.round
+
+
+class AsksAnybody(AnswersFresh):
+    def is_fresh(self, read):
+        return self.has_committed_in_its_term() and any(self.acked_round(peer) >= read.round for peer in self.peers)
+
+
+class WaitsForOneMore(AnswersFresh):
+    def is_fresh(self, read):
+        return self.has_committed_in_its_term() and self.quorum_min(self.acked_round) > read.round

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from raft_lab.course import APPEND_ENTRIES, HAS_QUORUM, INSTALL_SNAPSHOT, Exercise
+from raft_lab.course import ANSWER_READS, APPEND_ENTRIES, HAS_QUORUM, INSTALL_SNAPSHOT, Exercise
 
 sys.path.insert(0, str(Path(__file__).parent))
 import answers
@@ -17,6 +17,7 @@ RIGHT: list[tuple[Exercise, Any]] = [
     (APPEND_ENTRIES, answers.Replicates),
     (INSTALL_SNAPSHOT, answers.Installs),
     (HAS_QUORUM, answers.TwoMajorities),
+    (ANSWER_READS, answers.AnswersFresh),
 ]
 WRONG: list[tuple[Exercise, Any, str]] = [
     (APPEND_ENTRIES, answers.LooksOnlyAtTheIndex, "Log Matching is broken"),
@@ -34,6 +35,10 @@ WRONG: list[tuple[Exercise, Any, str]] = [
     (HAS_QUORUM, answers.CountsLearners, "Election Safety is broken"),
     (HAS_QUORUM, answers.HalfIsEnough, "The voters are S1, S2. Those who agree: S1. That is no quorum;"),
     (HAS_QUORUM, answers.Fails, "Fails failed on S"),
+    (ANSWER_READS, answers.AnswersAtOnce, "Fresh Reads is broken"),
+    (ANSWER_READS, answers.ForgetsItsOwnTerm, "Fresh Reads is broken"),
+    (ANSWER_READS, answers.AsksAnybody, "Fresh Reads is broken"),
+    (ANSWER_READS, answers.WaitsForOneMore, "Then r1 may be answered; yours answers no read."),
 ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from raft_lab import Cluster
+from raft_lab import Cluster, check_linearizable
 from raft_lab.course import ask
 from raft_lab.course.questions import questions
 from raft_lab.course.shows import SHOWS
@@ -65,6 +65,12 @@ WHAT_IT_LEADS_TO: dict[str, tuple[Callable[[], Cluster], Callable[[Cluster], boo
         stages.two_single_changes,
         lambda c: "State Machine Safety" in {broken.invariant for _, broken in c.violations},
     ),
+    "answers from memory": (stages.deposed, lambda c: check_linearizable(c).linearizable is False),
+    "no round of heartbeats": (
+        stages.deposed,
+        lambda c: "Fresh Reads" in {broken.invariant for _, broken in c.violations},
+    ),
+    "commands twice": (stages.answer_lost, lambda c: c["S2"].machine.data["x"] == "11"),
     "a majority of the union": (
         stages.half_joint,
         lambda c: "Election Safety" in {broken.invariant for _, broken in c.violations},
