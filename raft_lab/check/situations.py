@@ -69,6 +69,8 @@ Terms: TypeAlias = tuple[int, ...]
 
 THREE = Configuration(frozenset({"S1", "S2", "S3"}))
 FIVE = Configuration(frozenset({"S1", "S2", "S3", "S4", "S5"}))
+FOUR = Configuration(frozenset({"S1", "S2", "S3", "S4"}))
+LISTENED_TO = Configuration(frozenset({"S1", "S2", "S3"}), learners=frozenset({"S4"}))
 JOINT = Configuration(frozenset({"S1", "S4", "S5"}), old=frozenset({"S1", "S2", "S3"}))
 
 
@@ -176,7 +178,9 @@ def _larger_votes() -> Iterator[Situation]:
 
 def _vote_replies() -> Iterator[Situation]:
     """A vote arrives, or a refusal, of this term, an older or a newer one; here and there it makes a majority."""
-    for configuration, votes in ((THREE, ()), (FIVE, ()), (FIVE, ("S3",)), (JOINT, ()), (JOINT, ("S2",))):
+    askable = {JOINT: ("S2", "S4"), LISTENED_TO: ("S4",)}
+    sizes = ((THREE, ()), (FIVE, ()), (FIVE, ("S3",)), (FOUR, ()), (LISTENED_TO, ()), (JOINT, ()), (JOINT, ("S2",)))
+    for configuration, votes in sizes:
         for terms in ((), (1,)):
             for current in (1, 2):
                 if current <= max(terms, default=0):
@@ -188,7 +192,7 @@ def _vote_replies() -> Iterator[Situation]:
                     won = leading(current, (*terms, current), {"S2": 0, "S3": 0})
                     states.append(won)
                 for state in states:
-                    for src in ("S2", "S4") if configuration is JOINT else ("S2",):
+                    for src in askable.get(configuration, ("S2",)):
                         for term in (current - 1, current, current + 1):
                             for granted in (True, False):
                                 if term > 0 and not (granted and term > current):

@@ -9,8 +9,6 @@ from raft_lab.sim import stages
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.scenarios import Stage
 
-# --- Where to explore from ---------------------------------------------------------------------------
-
 
 def _late(server: type[Server]) -> Cluster:
     """S3 has got a snapshot and a newer entry, which is about to count, when the same snapshot arrives again."""

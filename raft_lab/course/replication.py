@@ -9,8 +9,6 @@ from raft_lab.sim import stages
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.scenarios import Stage
 
-# --- Where to explore from ---------------------------------------------------------------------------
-
 
 def _conflict(server: type[Server]) -> Cluster:
     """S2 holds entries of term 2 that the leader of term 4 does not."""
