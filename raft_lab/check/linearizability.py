@@ -1,22 +1,21 @@
 """Is there an order in which these operations, one at a time, would have given these results?
 
-The search is Wing and Gong's with Lowe's memory, as Porcupine made it known: place one operation after another,
-among those called before the earliest return that is still to be placed; go back where none fits; never enter the
-same situation twice. Operations on different keys are judged apart (Herlihy and Wing's locality). The worst case is
-exponential, so the search has a budget of steps, and says when it was used up.
+Operations on different keys are judged apart (Herlihy and Wing's locality). The worst case is exponential, so the
+search (linearization.py) has a budget of steps, and the verdict says when it was used up.
 """
 
 from __future__ import annotations
 
 import heapq
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from raft_lab.check.clients import history_of
 from raft_lab.check.histories import History, HistoryError, Operation, value_text
-from raft_lab.check.models import ANY, SAME, Effect, Model, machine, model_for
+from raft_lab.check.linearization import Search
+from raft_lab.check.models import Model, machine, model_for
 from raft_lab.raft.server import Server
 from raft_lab.sim.cluster import Cluster
 
@@ -103,7 +102,7 @@ def check_linearizable(
         raise TypeError(f"check_linearizable takes a Cluster or a History, not {subject!r}")
     if not isinstance(budget, int) or budget < 1:
         raise ValueError(f"the budget is a number of steps, at least 1, not {budget!r}")
-    searches = [_Search(part, model) for part in _parts(history.operations, model)]
+    searches = [Search(part, model) for part in _parts(history.operations, model)]
     for search in searches:  # first an equal share for each, so that a hard part does not hide a wrong one
         search.run(budget // len(searches))
     for search in searches:
@@ -112,11 +111,11 @@ def check_linearizable(
     return _verdict(history, model, [_told_in_full(search) for search in searches], budget)
 
 
-def _told_in_full(search: _Search) -> _Search:
+def _told_in_full(search: Search) -> Search:
     """A search that failed because it looked ahead does not know how far one comes: look again, one by one."""
-    if search.found is not False or search.needs is None:
+    if search.found is not False or search.one_value is None:
         return search
-    again = _Search(search.operations, replace(search.model, effect=None))
+    again = Search(search.operations, replace(search.model, effect=None))
     again.run(EXPLAINING)
     again.steps += search.steps
     again.failed = True
@@ -154,190 +153,10 @@ def _parts(operations: Iterable[Operation], model: Model) -> list[list[Operation
     return sorted(groups.values(), key=len)
 
 
-class _Search:
-    """The search for an order of one part.
-
-    Answered operations are numbered in order of return, the others after them. So a situation is: the first number
-    that is not placed (`base`; all returns before it are explained), a small mask of those placed beyond it
-    (`ahead`), a mask of those placed of the others (`extra`), and a state. States are numbered as they are found,
-    and what an operation does in a state is remembered.
-    """
-
-    def __init__(self, operations: Sequence[Operation], model: Model) -> None:
-        answered = sorted((o for o in operations if o.returned is not None), key=lambda o: (o.returned, o.called))
-        self.goal = len(answered)
-        self.operations = answered + [o for o in operations if o.returned is None]
-        self.model = model
-        self.returns = [o.returned for o in answered if o.returned is not None]
-        reads = sum(1 << n for n, o in enumerate(answered) if model.reads(o))
-        may_be_next = self._called_by(answered)
-        self.reading = [(mask & reads) >> base for base, mask in enumerate(may_be_next)]
-        self.writing = [(mask & ~reads) >> base for base, mask in enumerate(may_be_next)]
-        self.unsure = self._called_by(self.operations[self.goal :])
-        self.states: dict[Any, int] = {model.initial: 0}
-        self.values: list[Any] = [model.initial]
-        keys = {model.keys(o) for o in operations}
-        one_key = len(keys) == 1 and len(keys.pop() or ()) == 1
-        self.needs = _Needs(self.operations, self.goal, model.effect) if model.effect and one_key else None
-        self.moves: list[dict[int, int]] = [{} for _ in self.operations]
-        self.seen: dict[tuple[int, int, int], list[int]] = {}
-        self.path: list[int] = []
-        self.best: list[int] = []
-        self.furthest = -1
-        self.stack: list[_Situation] = []
-        self.steps = 0
-        self.found: bool | None = None
-        self.failed = False
-        self.enter(0, 0, 0, 0)
-
-    def _called_by(self, operations: Sequence[Operation]) -> list[int]:
-        """For each answered operation, those of `operations` that were called when it returned, as a mask."""
-        waiting = sorted(range(len(operations)), key=lambda n: operations[n].called, reverse=True)
-        masks, mask = [], 0
-        for returned in self.returns:
-            while waiting and operations[waiting[-1]].called <= returned:
-                mask |= 1 << waiting.pop()
-            masks.append(mask)
-        return masks
-
-    def move(self, number: int, state: int) -> int:
-        """The state after an operation, or -1 if it cannot have had its result in `state`."""
-        after = self.moves[number].get(state)
-        if after is None:
-            fits, value = self.model.step(self.values[state], self.operations[number])
-            after = self.states.setdefault(value, len(self.values)) if fits else -1
-            if after == len(self.values):
-                self.values.append(value)
-                if self.needs:
-                    self.needs.new_state(number, state)
-            self.moves[number][state] = after
-        return after
-
-    def run(self, more: int) -> None:
-        """Go on until an order is found, none is left to try, or `more` steps were made."""
-        end = self.steps + more
-        while self.found is None and self.steps < end:
-            here = self.stack[-1] if self.stack else None
-            if here is None:
-                self.found, self.failed = False, True
-            elif not (here.untried or here.unsure):
-                self.stack.pop()
-            else:
-                self.go_on(here)
-
-    def go_on(self, here: _Situation) -> None:
-        """Place the next operation that was not tried yet."""
-        del self.path[here.length :]
-        self.steps += 1
-        if here.untried:  # the one that returns first is the most pressing
-            bit = here.untried & -here.untried
-            here.untried ^= bit
-            number, ahead, extra = here.base + bit.bit_length() - 1, here.ahead | bit, here.extra
-        else:
-            bit = here.unsure & -here.unsure
-            here.unsure ^= bit
-            number, ahead, extra = self.goal + bit.bit_length() - 1, here.ahead, here.extra | bit
-        if self.needs and self.needs.lose(number, here.state, here.base, ahead, extra):
-            return
-        after = self.move(number, here.state)
-        if after < 0 or (extra != here.extra and after == here.state):
-            return
-        self.path.append(number)
-        self.enter(here.base, ahead, extra, after)
-
-    def enter(self, base: int, ahead: int, extra: int, state: int) -> None:
-        """Come into a situation, unless the search was here before.
-
-        Whatever reads what there is to read is placed at once: it changes nothing for the others.
-        """
-        while base < self.goal:
-            fitting = self.reading[base] & ~ahead
-            while fitting:
-                bit = fitting & -fitting
-                fitting ^= bit
-                self.steps += 1
-                if self.move(base + bit.bit_length() - 1, state) >= 0:
-                    ahead |= bit
-                    self.path.append(base + bit.bit_length() - 1)
-            if not ahead & 1:
-                break
-            placed = (~ahead & (ahead + 1)).bit_length() - 1
-            base += placed
-            ahead >>= placed
-        if base > self.furthest:
-            self.furthest, self.best = base, self.path.copy()
-        if base == self.goal:
-            self.found = True
-            return
-        before = self.seen.setdefault((base, ahead, state), [])
-        if any(known & extra == known for known in before):
-            return
-        before.append(extra)
-        untried, unsure = self.writing[base] & ~ahead, self.unsure[base] & ~extra
-        self.stack.append(_Situation(base, ahead, extra, state, untried, unsure, len(self.path)))
-
-
-@dataclass(slots=True)
-class _Situation:
-    """Where the search stands, and what it has not tried from here."""
-
-    base: int
-    ahead: int
-    extra: int
-    state: int
-    untried: int
-    unsure: int
-    length: int
-
-
-class _Needs:
-    """Values of one key that must not be lost: somebody has yet to read them, and nobody left will make them again.
-
-    Values are numbered as they are found; -1 is one that nobody knows.
-    """
-
-    def __init__(self, operations: Sequence[Operation], goal: int, effect: Effect) -> None:
-        values: dict[Any, int] = {}
-        self.goal = goal
-        self.makes: list[int | None] = []  # None: leaves what is there
-        self.held = [-1]  # by state
-        self.readers: dict[int, int] = {}  # masks of answered operations
-        self.makers: dict[int, int] = {}
-        self.unsure: dict[int, int] = {}  # mask of the others
-        for number, operation in enumerate(operations):
-            needed, made = effect(operation) or (ANY, None)
-            if needed is not ANY and number < goal:
-                wanted = values.setdefault(needed, len(values))
-                self.readers[wanted] = self.readers.get(wanted, 0) | 1 << number
-            self.makes.append(None if made is SAME else values.setdefault(made, len(values)))
-        wild = [number for number, operation in enumerate(operations) if effect(operation) is None]
-        for number, value in enumerate(self.makes):
-            for made in range(len(values)) if number in wild else [] if value is None else [value]:
-                where, bit = (self.makers, number) if number < goal else (self.unsure, number - goal)
-                where[made] = where.get(made, 0) | 1 << bit
-        for number in wild:
-            self.makes[number] = -1
-
-    def new_state(self, number: int, state: int) -> None:
-        """An operation has led from `state` to a new one."""
-        made = self.makes[number]
-        self.held.append(self.held[state] if made is None else made)
-
-    def lose(self, number: int, state: int, base: int, ahead: int, extra: int) -> bool:
-        """Whether this operation, already counted as placed, takes such a value away from `state`."""
-        value, made = self.held[state], self.makes[number]
-        if value < 0 or made is None or made < 0 or made == value:
-            return False
-        waiting = (self.readers.get(value, 0) >> base) & ~ahead
-        if not waiting:
-            return False
-        return not (self.makers.get(value, 0) >> base) & ~ahead and not self.unsure.get(value, 0) & ~extra
-
-
 # --- The verdict -----------------------------------------------------------------------------------------------------
 
 
-def _verdict(history: History, model: Model, searches: list[_Search], budget: int) -> Linearizability:
+def _verdict(history: History, model: Model, searches: list[Search], budget: int) -> Linearizability:
     steps = sum(search.steps for search in searches)
     failed = [search for search in searches if search.failed]
     impossible, reason, end = None, "", None
@@ -361,7 +180,7 @@ def _verdict(history: History, model: Model, searches: list[_Search], budget: in
     )
 
 
-def _points(search: _Search) -> list[tuple[int, Operation]]:
+def _points(search: Search) -> list[tuple[int, Operation]]:
     """The operations in the order found, each with the earliest moment at which it can take effect there."""
     point, placed = 0, []
     for number in search.best:
@@ -375,7 +194,7 @@ def _point(pair: tuple[int, Operation]) -> int:
     return pair[0]
 
 
-def _reason(history: History, search: _Search) -> str:
+def _reason(history: History, search: Search) -> str:
     """Why the first operation that cannot be placed cannot be."""
     model, number = search.model, search.furthest
     blocked = search.operations[number]
@@ -399,7 +218,7 @@ def _reason(history: History, search: _Search) -> str:
     return f"{told}{because or ', but no order explains that'}{only}."
 
 
-def _possible_replies(search: _Search, number: int) -> list[str]:
+def _possible_replies(search: Search, number: int) -> list[str]:
     """What the operation could have been told, in any order that explains what had returned before it was called."""
     reply = search.model.reply
     if reply is None:

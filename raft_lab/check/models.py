@@ -13,8 +13,22 @@ from raft_lab.raft.server import Server
 from raft_lab.raft.state import State
 from raft_lab.raft.values import FrozenMap
 
-Effect = Callable[[Operation], tuple[Any, Any] | None]
 ANY, SAME = object(), object()
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What is known of an operation on an object that holds one value.
+
+    Attributes:
+        found: the value that it must have found, or `ANY`.
+        compared: another value that it compared with what was there, or `ANY`.
+        made: the value that it left, or `SAME`.
+    """
+
+    found: Any = ANY
+    compared: Any = ANY
+    made: Any = SAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +44,9 @@ class Model:
             checked apart.
         reads: whether an operation never changes the state if it had the result that it had.
         reply: the result that an operation would have had in a state, to be told to people; None if it is not one.
-        effect: where a key holds one value at a time, the value that an operation must have found there and the one
-            that it left, or `ANY` and `SAME`; None where nobody can say. It lets the search see sooner that a value
-            is lost which somebody has yet to read; the verdict does not depend on it.
+        effect: where a key holds one value at a time, what is known of an operation; None where nobody can say. It
+            lets the search see sooner that a value is lost which somebody has yet to read, or that nobody will ask
+            for it; the verdict does not depend on it.
     """
 
     name: str
@@ -42,7 +56,7 @@ class Model:
     keys: Callable[[Operation], tuple[Any, ...] | None] = lambda operation: (operation.key,)
     reads: Callable[[Operation], bool] = lambda _: False
     reply: Callable[[Any, Operation], Any] | None = None
-    effect: Effect | None = None
+    effect: Callable[[Operation], Effect | None] | None = None
 
 
 def _deterministic(
@@ -52,7 +66,7 @@ def _deterministic(
     apply: Callable[[Any, Operation], tuple[Any, Any]],
     keys: Callable[[Operation], tuple[Any, ...] | None],
     reads: Callable[[Operation], bool],
-    effect: Effect | None = None,
+    effect: Callable[[Operation], Effect | None] | None = None,
 ) -> Model:
     """A model in which state and operation decide the result: `apply` gives the state after it, and the result."""
 
@@ -97,14 +111,14 @@ def register(initial: Any = None) -> Model:
     def reads(operation: Operation) -> bool:
         return operation.kind == "read" or (operation.kind == "cas" and operation.result is False)
 
-    def effect(operation: Operation) -> tuple[Any, Any]:
+    def effect(operation: Operation) -> Effect:
         match operation.kind:
             case "read":
-                return operation.result, SAME
+                return Effect(found=operation.result)
             case "write":
-                return ANY, operation.argument
+                return Effect(made=operation.argument)
             case _:
-                return (ANY, SAME) if operation.result is False else operation.argument
+                return _cas_effect(operation)
 
     return _deterministic("register", "read, write, cas", initial, apply, _key, reads, effect)
 
@@ -170,16 +184,14 @@ def key_value(*, revisions: bool = False, missing: Any = None) -> Model:
             return operation.kind == "get"
         return not _writes(operation, operation.result[0] if revisions else operation.result)
 
-    def effect(operation: Operation) -> tuple[Any, Any] | None:
+    def effect(operation: Operation) -> Effect | None:
         match operation.kind:
             case "get":
-                return operation.result, SAME
+                return Effect(found=operation.result)
             case "put":
-                return ANY, operation.argument
+                return Effect(made=operation.argument)
             case "cas":
-                return (ANY, SAME) if operation.result is False else operation.argument
-            case "delete":
-                return ANY, SAME if operation.result is False else missing
+                return _cas_effect(operation)
             case _:
                 return None
 
@@ -187,6 +199,13 @@ def key_value(*, revisions: bool = False, missing: Any = None) -> Model:
     if revisions:
         return _deterministic("key-value store with revisions", kinds, (FrozenMap(), 1), revised, keys, reads)
     return _deterministic("key-value store", kinds, FrozenMap(), plain, keys, reads, effect)
+
+
+def _cas_effect(operation: Operation) -> Effect:
+    old, new = operation.argument
+    if operation.unknown:
+        return Effect(compared=old, made=new)
+    return Effect(found=old, made=new) if operation.result else Effect(compared=old)
 
 
 def _writes(operation: Operation, reply: Any) -> bool:
@@ -228,15 +247,12 @@ def machine(server: type[Server] = Server, start: Any = None) -> Model:
     def reads(operation: Operation) -> bool:
         return operation.kind.startswith("read all") or (operation.kind in ("get", "command") and not own)
 
-    def effect(operation: Operation) -> tuple[Any, Any] | None:
+    def effect(operation: Operation) -> Effect | None:
         match operation.kind:
             case "get":
-                return operation.result, SAME
+                return Effect(found=operation.result)
             case "set":
-                return ANY, operation.argument
-            case "add" if not operation.unknown:
-                before = operation.result.removesuffix(operation.argument)
-                return before or ANY, operation.result
+                return Effect(made=operation.argument)
             case _:
                 return None
 
