@@ -6,6 +6,7 @@ Moments are whole numbers that only say what came before what; the clock and the
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -61,7 +62,8 @@ class Operation:
 
     def __str__(self) -> str:
         if self.kind == "txn":
-            return _transaction_text(*self.argument)
+            with contextlib.suppress(TypeError, ValueError):
+                return _transaction_text(*self.argument)
         return " ".join([self.kind, *(value_text(part) for part in (self.key, self.argument) if part is not None)])
 
 

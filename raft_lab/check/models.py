@@ -69,6 +69,7 @@ def _deterministic(
     effect: Callable[[Operation], Effect | None] | None = None,
 ) -> Model:
     """A model in which state and operation decide the result: `apply` gives the state after it, and the result."""
+    apply, keys, reads = _explained(name, apply), _explained(name, keys), _explained(name, reads)
 
     def step(state: Any, operation: Operation) -> tuple[bool, Any]:
         after, reply = apply(state, operation)
@@ -82,8 +83,26 @@ def _deterministic(
         keys,
         reads,
         lambda state, operation: apply(state, operation)[1],
-        effect,
+        _explained(name, effect) if effect else None,
     )
+
+
+def _explained(name: str, asks: Callable[..., Any]) -> Callable[..., Any]:
+    """`asks`, which says what is wrong with an operation that it cannot make sense of."""
+
+    def explained(*arguments: Any) -> Any:
+        try:
+            return asks(*arguments)
+        except HistoryError:
+            raise
+        except Exception as error:
+            operation = arguments[-1]
+            raise HistoryError(
+                f"{operation.client}'s {operation.kind} is not one of a {name}: its argument {operation.argument!r} or "
+                f"its result {operation.result!r} has another form ({type(error).__name__}: {error})"
+            ) from error
+
+    return explained
 
 
 def _key(operation: Operation) -> tuple[Any, ...]:

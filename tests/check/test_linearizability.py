@@ -335,6 +335,14 @@ def test_what_no_model_knows_is_said():
         judged(op("c1", "read x", 0, 1), model=lock())
 
 
+@pytest.mark.parametrize(
+    ("kind", "argument", "result"), [("cas", 5, True), ("txn", (1, 2), None), ("txn", ((), ((),), ()), (True, ()))]
+)
+def test_an_operation_of_another_form_than_its_model_expects_is_said(kind, argument, result):
+    with pytest.raises(HistoryError, match=f"c1's {kind} is not one of a key-value store: its argument"):
+        judged(Operation("c1", kind, "x", argument, 0, 1, result), model=key_value())
+
+
 def test_a_subject_or_budget_that_is_none_is_refused():
     with pytest.raises(TypeError, match="takes a Cluster or a History"):
         check_linearizable([1, 2])
