@@ -1,19 +1,18 @@
-"""The clients' history of a cluster, read off its tape."""
+"""What the clients of a run asked and were told: listened to step by step, or read off a cluster's tape."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from raft_lab.check.histories import History, Mark, Operation
 from raft_lab.raft.clients import EXPIRED
 from raft_lab.raft.log import Command
 from raft_lab.raft.state import Accepted, Applied, ReadDone, Rejected
-from raft_lab.sim.actions import Crash, Cut, Heal, Mend, Partition, Propose, Read, Restart
+from raft_lab.sim.actions import Action, Crash, Cut, Heal, Mend, Partition, Propose, Read, Restart
 from raft_lab.sim.cluster import Cluster
-from raft_lab.sim.tape import Step
-from raft_lab.sim.world import World
+from raft_lab.sim.world import Transition, World
 
 EARLIER = "earlier"
 """The client of the commands that are in the logs where the run begins."""
@@ -28,19 +27,16 @@ def history_of(cluster: Cluster) -> History:
     are named c1, c2, … so that each has one operation under way at a time.
     """
     path = cluster.history
-    listener = _Listener(path[0].world)
-    marks = []
-    for moment, step in enumerate(path):
-        listener.hear(moment, step)
-        marks += [Mark(moment, kind, text) for kind, text in _marks(step)]
-    ghosts = path[0].world.ghosts
-    return History(
-        listener.operations(),
-        tuple(marks),
-        f"{len(cluster.servers)} servers, steps 0 to {path[-1].id}",
-        tuple(step.schedule.now_us for step in path),
-        tuple(step.id for step in path),
-        ghosts.machine(ghosts.committed.last_index).data,
+    listener = Listener(path[0].world)
+    for step in path[1:]:
+        assert step.parent is not None
+        assert step.action is not None
+        listener.hear(step.parent.world, step.action, step.transition)
+    return replace(
+        listener.history(),
+        source=f"{len(cluster.servers)} servers, steps 0 to {path[-1].id}",
+        times_us=tuple(step.schedule.now_us for step in path),
+        steps=tuple(step.id for step in path),
     )
 
 
@@ -76,18 +72,25 @@ class _Request:
             self.returned, self.result = moment, result
 
 
-class _Listener:
-    """Follows the run step by step, and knows who waits for what."""
+class Listener:
+    """Follows a run, action by action, and knows which client waits for what.
+
+    Args:
+        start: the world in which the run begins; this is moment 0, and each action makes another.
+    """
 
     def __init__(self, start: World) -> None:
+        self.moment = 0
+        self.marks: list[Mark] = []
         self.requests: list[_Request] = []
         self.in_sessions: dict[tuple[str, int, str], _Request] = {}
         self.latest: dict[str, int] = {}
         self.commands: dict[tuple[str, int, int], _Request] = {}  # by server, index and term
         self.reads: dict[tuple[str, str], _Request] = {}  # by server and name
         committed = start.ghosts.committed.last_index
-        sessions = start.ghosts.machine(committed).sessions
-        self.latest |= {client: session.seq for client, session in sessions.items()}
+        machine = start.ghosts.machine(committed)
+        self.start = machine.data
+        self.latest |= {client: session.seq for client, session in machine.sessions.items()}
         found = {
             (index, entry.term): entry.value
             for state in start.servers.values()
@@ -98,23 +101,30 @@ class _Listener:
             if not command.client or command.seq:
                 self.command(0, command.op, command.client, command.seq).attempts = 1
 
-    def hear(self, moment: int, step: Step) -> None:
-        """One step of the run: what was asked in it, and what was answered."""
-        match step.action:
+    def hear(self, before: World, action: Action, done: Transition) -> None:
+        """What was asked and answered when `action` took `before` to `done.world`."""
+        self.moment += 1
+        moment = self.moment
+        match action:
             case Propose(server, op, client, seq) if not client or seq:
-                self.propose(moment, server, self.command(moment, op, client, seq), step.transition.reply)
+                self.propose(moment, server, self.command(moment, op, client, seq), done.reply)
             case Read(server, id, how):
                 kind = "read all" if how == "read-index" else f"read all ({how})"
                 request = _Request("", kind, None, None, moment)
                 self.requests.append(request)
                 self.reads[server, id] = request
-                if isinstance(step.transition.reply, Rejected):
+                if isinstance(done.reply, Rejected):
                     request.failed, request.returned = True, moment
             case Crash(server):
                 self.commands = {key: request for key, request in self.commands.items() if key[0] != server}
                 self.reads = {key: request for key, request in self.reads.items() if key[0] != server}
-        for answer in step.transition.answers:
-            self.told(moment, step, answer)
+        for answer in done.answers:
+            self.told(moment, answer, action.actor, (done.world, before))
+        self.marks += [Mark(moment, kind, text) for kind, text in _marks(before, action, done.world)]
+
+    def history(self) -> History:
+        """Everything up to now."""
+        return History(self.operations(), tuple(self.marks), start=self.start)
 
     def command(self, moment: int, op: str, client: str, seq: int) -> _Request:
         """The operation that this command belongs to."""
@@ -141,13 +151,11 @@ class _Listener:
         if isinstance(reply, Accepted):
             self.commands[server, reply.index, reply.term] = request
 
-    def told(self, moment: int, step: Step, answer: Any) -> None:
-        """A server answers."""
-        assert step.action is not None
-        server = step.action.actor
+    def told(self, moment: int, answer: Any, server: str, worlds: tuple[World, World]) -> None:
+        """A server answers; the worlds are those after and before it does."""
         match answer:
             case Applied(index, _, reply):
-                request = self.commands.pop((server, index, _term(step, server, index)), None)
+                request = self.commands.pop((server, index, _term(worlds, server, index)), None)
                 if request is not None and reply == EXPIRED and request.client:
                     if request.attempts == 1:
                         request.failed, request.returned = True, moment
@@ -174,19 +182,18 @@ class _Listener:
         return tuple(operations)
 
 
-def _term(step: Step, server: str, index: int) -> int:
+def _term(worlds: tuple[World, World], server: str, index: int) -> int:
     """The term of the entry that the server has just applied."""
-    assert step.parent is not None
-    for world in (step.world, step.parent.world):
+    for world in worlds:
         log = world.servers[server].log
         if log.snapshot.last_included_index <= index <= log.last_index:
             return log.term(index)
     return 0
 
 
-def _marks(step: Step) -> Iterator[tuple[str, str]]:
-    """What happened to servers and links in this step: kind and words."""
-    match step.action:
+def _marks(before: World, action: Action, after: World) -> Iterator[tuple[str, str]]:
+    """What happened to servers and links: kind and words."""
+    match action:
         case Crash(server):
             yield "crash", f"{server} crashes"
         case Restart(server):
@@ -199,8 +206,7 @@ def _marks(step: Step) -> Iterator[tuple[str, str]]:
             yield "heal", f"{src} → {dst} works again"
         case Heal():
             yield "heal", "links are healed"
-    if step.parent is not None and step.action is not None and step.action.actor in step.world.servers:
-        name = step.action.actor
-        before, after = step.parent.world.servers.get(name), step.world.servers[name]
-        if after.is_leader and (before is None or not before.is_leader or before.current_term != after.current_term):
-            yield "leader", f"{name} leads term {after.current_term}"
+    old, new = before.servers.get(action.actor), after.servers.get(action.actor)
+    led = old is not None and new is not None and old.is_leader and old.current_term == new.current_term
+    if new is not None and new.is_leader and not led:
+        yield "leader", f"{new.id} leads term {new.current_term}"
