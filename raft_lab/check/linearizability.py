@@ -219,7 +219,7 @@ def _reason(history: History, search: Search) -> str:
 
 
 def _possible_replies(search: Search, number: int) -> list[str]:
-    """What the operation could have been told, in any order that explains what had returned before it was called."""
+    """What else the operation could have been told, at any point that is open to it in some order of the others."""
     reply = search.model.reply
     if reply is None:
         return []
@@ -228,4 +228,5 @@ def _possible_replies(search: Search, number: int) -> list[str]:
     states = {
         state for base, ahead, state in search.seen if earliest <= base <= number and not ahead >> (number - base) & 1
     }
-    return list(dict.fromkeys(value_text(reply(search.values[state], blocked)) for state in sorted(states)))
+    replies = dict.fromkeys(value_text(reply(search.values[state], blocked)) for state in sorted(states))
+    return [text for text in replies if text != value_text(blocked.result)]

@@ -120,7 +120,7 @@ def _places(
         if operation.returned is not None:
             ending.setdefault(2 * operation.returned + 1, []).append(operation)
     places: dict[int, float] = {}
-    x = left + 14
+    x = left + 32
     for slot in sorted(slots):
         for operation in ending.get(slot, ()):
             sign = 34 if operation is impossible else 16 if operation.failed else 0
