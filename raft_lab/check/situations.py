@@ -412,7 +412,7 @@ def _anyone() -> Iterator[State]:
                 yield standing(current, terms, voted_for="S1", role=Candidate(frozenset({"S1"})))
         if terms:
             for commit, match in itertools.product(range(len(terms) + 1), repeat=2):
-                if match <= commit and (not commit or terms[commit - 1] == last):
+                if match <= commit:
                     yield leading(last, terms, {"S2": commit, "S3": match}, commit=commit)
                     if commit:
                         yield leading(last, terms, {"S2": commit, "S3": match}, commit=commit, snapshot=commit)
