@@ -70,8 +70,8 @@ export class Agenda {
     this.desk = desk;
     this.more = more;
     const scroll = make("div", { class: "rl-agenda-scroll" },
-      make("div", { class: "rl-agenda-part" }, this.#dueTitle, this.#empty, this.#dueList, this.#closed),
-      make("div", { class: "rl-agenda-part" }, make("h4", {}, "At any time"), this.#crew),
+      make("div", { class: "rl-agenda-part", tabindex: "0", role: "group", "aria-label": "What happens by itself" }, this.#dueTitle, this.#empty, this.#dueList, this.#closed),
+      make("div", { class: "rl-agenda-part", tabindex: "0", role: "group", "aria-label": "What can be done at any time" }, make("h4", {}, "At any time"), this.#crew),
     );
     this.element = make("section", { class: "rl-agenda", "aria-label": "What can happen now" }, scroll, this.#reason);
     scroll.addEventListener("keydown", (event) => this.#onKey(event));

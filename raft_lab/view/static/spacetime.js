@@ -1,26 +1,18 @@
 // @ts-check
 import { Causality, OPERATION_ROWS } from "./causality.js";
-import { clockText, draw, hueOf, keep, make, put, say, show } from "./dom.js";
-import { CROWN, messageMark, messageOutline } from "./icons.js";
+import { AXIS, BAR, STEP, makeArrow, makeBar, makeSpot, paintArrow, paintBar, paintSpot } from "./arrows.js";
+import { clockText, draw, hueOf, keep, make, put, say } from "./dom.js";
 
 /** The space-time diagram: a lane for each server, steps from left to right, an arrow for each message. Only what is in sight is drawn. */
 
 /** @typedef {import("./session.js").Session} Session */
-/** @typedef {import("./causality.js").Happening} Happening */
-/** @typedef {import("./causality.js").Arrow} Arrow */
 /** @typedef {import("./causality.js").Stretch} Stretch */
-/** @typedef {import("./causality.js").Operation} Operation */
-/** @typedef {{group: SVGGElement, line: SVGPathElement, head: SVGPathElement, kind: SVGPathElement, mark: SVGPathElement, label: SVGTextElement, title: SVGTitleElement}} Drawn */
-/** @typedef {{group: SVGGElement, spot: SVGPathElement, crown: SVGPathElement, tick: SVGTextElement, rule: SVGPathElement, title: SVGTitleElement}} Spot */
-/** @typedef {{group: SVGGElement, bar: SVGRectElement, point: SVGPathElement, words: SVGTextElement, title: SVGTitleElement}} Bar */
+/** @typedef {import("./arrows.js").Ground} Ground */
 /** @typedef {"focus" | "context" | "all"} Mode */
 
-const STEP = 27;
 const SQUEEZED = 5;
 const LANE = 43;
 const NARROWEST_LANE = 28;
-const AXIS = 18;
-const BAR = 15;
 const MARGIN = 700;
 const CONTEXT = 8;
 const MODES = /** @type {[Mode, string, string][]} */ ([
@@ -28,17 +20,6 @@ const MODES = /** @type {[Mode, string, string][]} */ ([
   ["context", "Last few", "the last few steps before this one stand out"],
   ["focus", "This step", "only what led to this step, and what came of it, stands out"],
 ]);
-/** What happens to a server by itself, by verb; anything else is a small ring. @type {Record<string, string>} */
-const SPOTS = {
-  deliver: "M-3.4 0a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0 -6.8 0z",
-  timeout: "M0 -6.5 6.5 0 0 6.5 -6.5 0z",
-  crash: "M-5 -5 5 5M5 -5 -5 5",
-  restart: "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0zM-5 0h10",
-  propose: "M-4 -4h8v8h-8z",
-  read: "M-4 -4h8v8h-8z",
-};
-const RING = "M-2.8 0a2.8 2.8 0 1 0 5.6 0a2.8 2.8 0 1 0 -5.6 0z";
-
 export class SpaceTime {
   #causality = new Causality();
   /** @type {number[]} where each step stands, and at the end where the picture ends */
@@ -52,11 +33,11 @@ export class SpaceTime {
   #lanes = new Map();
   #top = AXIS;
   #lane = LANE;
-  /** @type {Map<string, Drawn>} */
+  /** @type {Map<string, import("./arrows.js").Drawn>} */
   #arrows = new Map();
-  /** @type {Map<string, Spot>} */
+  /** @type {Map<string, import("./arrows.js").Spot>} */
   #spots = new Map();
-  /** @type {Map<string, Bar>} */
+  /** @type {Map<string, import("./arrows.js").Bar>} */
   #bars = new Map();
   /** @type {Map<string, {rect: SVGRectElement}>} */
   #stretches = new Map();
@@ -187,13 +168,13 @@ export class SpaceTime {
     this.#look = look;
     const low = Math.max(0, this.#depthAt(block * (MARGIN / 2) - MARGIN) - 1);
     const high = this.#depthAt(block * (MARGIN / 2) + this.#width + 1.5 * MARGIN);
-    const chosen = this.#chosen();
+    const ground = this.#ground();
     put(this.#now, "x", this.#x(this.#cursor) - STEP / 2);
     this.#drawStretches(low, high);
     this.#drawTimes(low, high);
-    this.#drawSpots(low, high, chosen);
-    this.#drawArrows(low, high, chosen);
-    this.#drawBars(low, high);
+    this.#drawSpots(low, high, ground);
+    this.#drawArrows(low, high, ground);
+    this.#drawBars(low, high, ground);
   }
 
   /** Roles and terms as the ground of each lane. @param {number} low @param {number} high */
@@ -242,50 +223,33 @@ export class SpaceTime {
     }
   }
 
-  /** @param {number} low @param {number} high @param {Set<number> | null} chosen */
-  #drawSpots(low, high, chosen) {
+  /** @returns {Ground} */
+  #ground() {
+    return {
+      x: (depth) => this.#x(depth),
+      lanes: this.#lanes,
+      bottom: this.#top + this.#lanes.size * this.#lane,
+      cursor: this.#cursor,
+      last: this.#causality.events.length - 1,
+      left: this.#scroll.scrollLeft,
+      chosen: this.#chosen(),
+    };
+  }
+
+  /** @param {number} low @param {number} high @param {Ground} ground */
+  #drawSpots(low, high, ground) {
+    const { tape } = this.session;
     const { events } = this.#causality;
     const shown = events.slice(low, high + 1).filter(({ quiet }) => this.#beats || !quiet);
     keep(this.#layers.spots, this.#spots, shown.map(({ depth }) => String(depth)), () => makeSpot(), ({ group }) => group);
     for (const event of shown) {
       const spot = this.#spots.get(String(event.depth));
-      if (spot) this.#paintSpot(spot, event, chosen);
+      if (spot) paintSpot(spot, event, ground, tape.step(event.id).sentence, tape.frame(event.id));
     }
   }
 
-  /** @param {Spot} spot @param {Happening} event @param {Set<number> | null} chosen */
-  #paintSpot({ group, spot, crown, tick, rule, title }, event, chosen) {
-    const y = this.#lanes.get(event.lane);
-    const everywhere = y === undefined;
-    const sentence = this.session.tape.step(event.id).sentence;
-    put(group, "transform", `translate(${this.#x(event.depth).toFixed(1)} ${everywhere ? AXIS - 4 : y})`);
-    put(group, "class", `rl-st-spot${this.#dim(event.depth, chosen)}`);
-    put(group, "data-verb", event.verb);
-    put(group, "data-about", event.lane || null);
-    put(group, "data-depth", event.depth);
-    say(title, `Step ${event.id}: ${sentence}`);
-    put(spot, "d", event.verb === "drop" ? "" : everywhere ? "" : (SPOTS[event.verb] ?? RING));
-    show(rule, everywhere && event.verb !== "start" && event.verb !== "drop");
-    if (everywhere) put(rule, "d", `M0 0V${this.#top - AXIS + 4 + this.#lanes.size * this.#lane}`);
-    show(crown, event.marks.includes("leader"));
-    const broken = event.marks.includes("violation");
-    say(tick, broken ? "✗ broken" : event.commits.length ? `✓ ${this.#committed(event)}` : "");
-    put(tick, "class", broken ? "rl-st-tick rl-st-broken" : "rl-st-tick");
-  }
-
-  /** @param {Happening} event */
-  #committed(event) {
-    const servers = this.session.tape.frame(event.id).servers;
-    return Math.max(...event.commits.map((name) => servers[name]?.commit_index ?? 0));
-  }
-
-  /** @param {number} depth @param {Set<number> | null} chosen */
-  #dim(depth, chosen) {
-    return `${chosen && !chosen.has(depth) ? " rl-st-dim" : ""}${depth > this.#cursor ? " rl-st-later" : ""}`;
-  }
-
-  /** @param {number} low @param {number} high @param {Set<number> | null} chosen */
-  #drawArrows(low, high, chosen) {
+  /** @param {number} low @param {number} high @param {Ground} ground */
+  #drawArrows(low, high, ground) {
     const end = this.#causality.events.length;
     const shown = [];
     for (const arrow of this.#causality.arrows.values()) {
@@ -295,74 +259,19 @@ export class SpaceTime {
     keep(this.#layers.arrows, this.#arrows, shown.map(({ id }) => id), (id) => makeArrow(id), ({ group }) => group);
     for (const arrow of shown) {
       const drawn = this.#arrows.get(arrow.id);
-      if (drawn) this.#paintArrow(drawn, arrow, chosen);
+      if (drawn) paintArrow(drawn, arrow, ground);
     }
   }
 
-  /** @param {Drawn} drawn @param {Arrow} arrow @param {Set<number> | null} chosen */
-  #paintArrow({ group, line, head, kind, mark, label, title }, arrow, chosen) {
-    const { message, from, to, lost } = arrow;
-    const cursor = this.#cursor;
-    const [x1, y1, y2] = [this.#x(from), this.#lanes.get(message.src), this.#lanes.get(message.dst)];
-    show(group, y1 !== undefined && y2 !== undefined);
-    if (y1 === undefined || y2 === undefined) return;
-    const flying = to < 0;
-    const whole = flying || lost ? 0.62 : 1;
-    const x2 = flying ? this.#x(this.#causality.events.length - 1) + STEP * 0.8 : this.#x(to);
-    const [dx, dy] = [x2 - x1, (y2 - y1) * whole];
-    const length = Math.hypot(dx, dy) || 1;
-    const short = flying || lost ? 0 : 4;
-    const [ex, ey] = [x1 + dx * (1 - short / length), y1 + dy * (1 - short / length)];
-    const dim = chosen && !(chosen.has(from) && (flying || chosen.has(to)));
-    const speaks = chosen ? !dim : from === cursor || to === cursor;
-    put(group, "class", `rl-st-arrow${dim ? " rl-st-dim" : ""}${from > cursor ? " rl-st-later" : ""}${flying || to > cursor ? " rl-st-flying" : ""}${lost ? " rl-st-lost" : ""}${speaks ? " rl-st-speaks" : ""}`);
-    put(line, "d", `M${x1.toFixed(1)} ${y1}L${ex.toFixed(1)} ${ey.toFixed(1)}`);
-    put(head, "d", lost ? "M-4.5 -4.5 4.5 4.5M4.5 -4.5 -4.5 4.5" : "M-8 -3.6 0 0 -8 3.6z");
-    const turn = lost ? 0 : (Math.atan2(dy, dx) * 180) / Math.PI;
-    put(head, "transform", `translate(${ex.toFixed(1)} ${ey.toFixed(1)}) rotate(${turn.toFixed(1)})`);
-    const place = `translate(${(x1 + dx * 0.42).toFixed(1)} ${(y1 + dy * 0.42).toFixed(1)}) scale(0.52)`;
-    put(group, "data-hue", hueOf(message.term));
-    put(kind, "d", messageOutline(message.kind, message.heartbeat));
-    put(kind, "class", message.reply ? "rl-outline rl-reply" : "rl-outline rl-request");
-    put(group, "data-kind", message.kind);
-    put(kind, "transform", place);
-    put(mark, "d", messageMark(message));
-    put(mark, "transform", place);
-    put(label, "x", (x1 + dx * 0.42 + 8).toFixed(1));
-    put(label, "y", (y1 + dy * 0.42 + 3.5).toFixed(1));
-    say(label, message.label);
-    say(title, `${message.src} → ${message.dst}: ${message.text}${lost ? " (lost)" : flying ? " (in flight)" : ""}`);
-  }
-
-  /** @param {number} low @param {number} high */
-  #drawBars(low, high) {
-    const { operations, events } = this.#causality;
+  /** @param {number} low @param {number} high @param {Ground} ground */
+  #drawBars(low, high, ground) {
+    const { operations } = this.#causality;
     const shown = new Map(operations.filter(({ from, to }) => from <= high && (to < 0 || to >= low)).map((operation) => [`${operation.from}`, operation]));
     keep(this.#layers.bars, this.#bars, [...shown.keys()], () => makeBar(), ({ group }) => group);
     for (const [key, operation] of shown) {
       const bar = this.#bars.get(key);
-      if (bar) this.#paintBar(bar, operation, events.length - 1);
+      if (bar) paintBar(bar, operation, ground);
     }
-  }
-
-  /** @param {Bar} bar @param {Operation} operation @param {number} last */
-  #paintBar({ group, bar, point, words, title }, { from, to, point: at, words: text, outcome, row, index, server }, last) {
-    const x = this.#x(from);
-    const width = Math.max(9, (to < 0 ? this.#x(last) + STEP * 0.8 : this.#x(to)) - x);
-    const y = AXIS + row * BAR + 2;
-    put(group, "class", `rl-st-bar${to < 0 ? " rl-st-open" : ""}${outcome === "rejected" || outcome === "lost" ? " rl-st-failed" : ""}${from > this.#cursor ? " rl-st-later" : ""}`);
-    put(bar, "x", x.toFixed(1));
-    put(bar, "y", y);
-    put(bar, "width", width.toFixed(1));
-    const committed = at >= 0;
-    show(point, committed);
-    if (committed) put(point, "transform", `translate(${this.#x(at).toFixed(1)} ${y + 6})`);
-    const hidden = Math.max(0, Math.min(width - 40, this.#scroll.scrollLeft - x)); // the words stay in sight as long as the bar does
-    put(words, "x", (x + hidden + 5).toFixed(1));
-    put(words, "y", y + 9.5);
-    const room = Math.floor((width - hidden - 8) / 6);
-    say(words, outcome === "rejected" ? "✗" : text.length > room ? text.slice(0, Math.max(0, room - 1)) : text);
-    say(title, `${text} at ${server}: ${outcome || "no answer yet"}${index ? `, entry ${index}` : ""}${committed ? "; ◆ where it takes effect" : ""}`);
   }
 
   /** A click on an arrow goes to where it arrives, any other click to the step at that place. @param {MouseEvent} event */
@@ -380,22 +289,4 @@ export class SpaceTime {
     session.pause();
     session.go(id);
   }
-}
-
-/** @param {string} id @returns {Drawn} */
-function makeArrow(id) {
-  const parts = { title: draw("title"), line: draw("path", { class: "rl-st-line" }), head: draw("path", { class: "rl-st-head" }), kind: draw("path"), mark: draw("path", { class: "rl-message-mark" }), label: draw("text", { class: "rl-st-label" }) };
-  return { group: draw("g", { "data-arrow": id, "data-about": id }, parts.title, parts.line, parts.head, parts.kind, parts.mark, parts.label), ...parts };
-}
-
-/** @returns {Spot} */
-function makeSpot() {
-  const parts = { title: draw("title"), rule: draw("path", { class: "rl-st-rule" }), spot: draw("path", { class: "rl-st-dot" }), crown: draw("path", { d: CROWN, class: "rl-crown", transform: "translate(0 -14) scale(0.55)" }), tick: draw("text", { class: "rl-st-tick", y: 16 }) };
-  return { group: draw("g", {}, parts.title, parts.rule, parts.spot, parts.crown, parts.tick), ...parts };
-}
-
-/** @returns {Bar} */
-function makeBar() {
-  const parts = { title: draw("title"), bar: draw("rect", { height: 12, rx: 2.5 }), point: draw("path", { class: "rl-st-point", d: "M0 -5.5 4.5 0 0 5.5 -4.5 0z" }), words: draw("text", {}) };
-  return { group: draw("g", {}, parts.title, parts.bar, parts.words, parts.point), ...parts };
 }
