@@ -1,6 +1,6 @@
 // @ts-check
 import { keep, make, put, say } from "./dom.js";
-import { membershipWords, roleWords } from "./cluster.js";
+import { membershipWords, readConfiguration, roleWords } from "./cluster.js";
 
 /** Every field of every server, side by side, in the order of the paper's Figure 2. */
 
@@ -18,8 +18,8 @@ const FIELDS = [
     { label: "voted_for", hint: "who received its vote in this term", text: ({ voted_for }) => voted_for || "nobody" },
     { label: "log", hint: "its entries, and the last one's term", text: (server) => logText(server) },
     { label: "written up to", hint: "the last entry that is on disk", text: ({ durable_index, last_index, waiting }) => `${durable_index ?? last_index}${waiting ? `; ${waiting} messages wait` : ""}` },
-    { label: "snapshot", hint: "what its log stands on", text: ({ snapshot }) => (snapshot?.index ? `up to ${snapshot.index}, term ${snapshot.term}\n${snapshot.configuration}` : "") },
-    { label: "configuration", hint: "the latest in its log, committed or not", text: ({ configuration }) => configuration ?? "" },
+    { label: "snapshot", hint: "what its log stands on", text: ({ snapshot }) => (snapshot?.index ? `up to ${snapshot.index}, term ${snapshot.term}\n${memberWords(snapshot.configuration)}` : "") },
+    { label: "configuration", hint: "the latest in its log, committed or not", text: ({ configuration = "" }) => memberWords(configuration) },
   ]],
   ["In memory", [
     { label: "role", hint: "", text: (_, frame, id) => [roleWords(frame, id), membershipWords(frame, id)].filter(Boolean).join(", ") },
@@ -49,7 +49,15 @@ function mapped(map, call) {
 function logText({ first_index, last_index, log, snapshot }) {
   const term = log[String(last_index)]?.term ?? snapshot?.term ?? 0;
   if (last_index < first_index) return first_index > 1 ? "only its snapshot" : "empty";
-  return `${first_index === last_index ? first_index : `${first_index}–${last_index}`}, last of term ${term}`;
+  return `${first_index === last_index ? first_index : `${first_index}–${last_index}`}, term ${term}`;
+}
+
+/** @param {string} text */
+function memberWords(text) {
+  const read = readConfiguration(text);
+  if (!read) return text;
+  const learners = read.learners.length ? `\nlearners ${read.learners.join(" ")}` : "";
+  return `${read.old.length ? `${read.old.join(" ")}\n& ` : ""}${read.voters.join(" ")}${learners}`;
 }
 
 export class Fields {

@@ -272,6 +272,7 @@ export class Flight {
       taken.push([x - 42, edge, x + 42, edge + 17]);
     }
     if (this.links.label.length) taken.push(this.links.label);
+    for (const { x, y } of this.links.wall) taken.push([x - 5, y - 5, x + 5, y + 5]);
     for (const { to } of this.#dots.values()) taken.push([to.x - 10, to.y - 10, to.x + 10, to.y + 10]);
     for (const dot of this.#dots.values()) {
       const wide = 7 * (dot.seen?.label.length ?? 0);
