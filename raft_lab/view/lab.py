@@ -19,6 +19,7 @@ from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.errors import ActionRefused
 from raft_lab.sim.files import write_whole
 from raft_lab.view import frames, page, picture, wishes
+from raft_lab.view.ask import asked
 from raft_lab.view.assets import bundle, styles
 
 LIKELY = 2
@@ -32,6 +33,7 @@ class Lab(anywidget.AnyWidget):
         cluster: what to show; the same object that the code cells drive. Several labs may show one cluster.
         title: a line above the picture.
         speed: how fast Play begins, from 0.25 to 8.
+        ask: a question about what comes next, one of `raft_lab.view.ask.QUESTIONS`.
     """
 
     _esm = bundle("lab.js")
@@ -40,7 +42,7 @@ class Lab(anywidget.AnyWidget):
     tape = traitlets.Any().tag(sync=True, to_json=lambda _, lab: lab._whole_tape())
     options = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, cluster: Cluster, *, title: str = "", speed: float = 1) -> None:
+    def __init__(self, cluster: Cluster, *, title: str = "", speed: float = 1, ask: str = "") -> None:
         if not isinstance(cluster, Cluster):
             raise TypeError(f"a lab shows a Cluster, not {cluster!r}")
         if not (isinstance(speed, int | float) and 0.25 <= speed <= 8):
@@ -50,7 +52,8 @@ class Lab(anywidget.AnyWidget):
         self._told = 0
         self._answering = 0
         self._recording = frames.Recording(cluster.tape)
-        super().__init__(options={"speed": speed, "rules": frames.rule_book()})
+        question = {"ask": asked(cluster, ask)} if ask else {}
+        super().__init__(options={"speed": speed, "rules": frames.rule_book(), **question})
         self._told = len(self._recording.steps())
         self.on_msg(self._receive)
         self._stop_listening = cluster.on_change(self._tell)
@@ -59,6 +62,15 @@ class Lab(anywidget.AnyWidget):
         """Take the picture away; the cluster goes on."""
         self._stop_listening()
         super().close()
+
+    def ask(self, question: str) -> None:
+        """Ask what comes next, such as "which server wins?"; it is answered by a click, and judged by what happens.
+
+        Raises:
+            ValueError: there is no such question.
+            ActionRefused: it makes no sense now.
+        """
+        self.options = {**self.options, "ask": asked(self.cluster, question)}
 
     def save_html(self, path: str | PathLike[str]) -> Path:
         """Write the whole tape as one web page that plays and scrubs offline, without Python.

@@ -10,6 +10,7 @@ import { Fields } from "./fields.js";
 import { Tabs } from "./tabs.js";
 import { ChangesLine, changesBetween, marksOf } from "./changes.js";
 import { followTheme } from "./theme.js";
+import { Ask } from "./ask.js";
 import { Agenda } from "./agenda.js";
 import { Menu } from "./menu.js";
 import { Rules } from "./rules.js";
@@ -64,14 +65,16 @@ class Lab {
     this.code = new Code(this.session);
     this.share = new Share(this.session, () => this.ring.element, () => this.root);
     this.menu = new Menu(perform, desk);
+    this.ask = new Ask(this.session, model);
     this.#side.append(this.tabs.element, this.faults.element, this.agenda.element);
     const stage = make("div", { class: "rl-stage" }, make("div", { class: "rl-ring-box" }, this.ring.element, this.quorums.element), this.#side);
     const foot = make("footer", { class: "rl-foot" }, this.invariants.element, this.rules.element, this.code.element, this.share.element, legend());
     this.root = make("div", { class: "raft-lab", tabindex: "-1", role: "region", "aria-label": "Raft lab" });
-    this.#body.append(this.sentence.element, this.transport.element, stage, foot);
+    this.#body.append(this.sentence.element, this.ask.element, this.transport.element, stage, foot);
     this.root.append(this.#waiting, this.#body, this.menu.element);
     this.root.addEventListener("keydown", (event) => this.#onKey(event));
     this.root.addEventListener("pointerdown", (event) => this.#onPress(event));
+    this.root.addEventListener("click", (event) => this.ask.click(/** @type {Element} */ (event.target)));
     this.root.addEventListener("pointerenter", () => this.session.probe());
     this.root.addEventListener("pointerover", (event) => this.#onHover(event));
     this.root.addEventListener("focusin", (event) => this.#onHover(event));
@@ -130,6 +133,7 @@ class Lab {
     this.sentence.update(session);
     this.invariants.update(session);
     this.rules.update();
+    this.ask.update();
     this.transport.update();
     put(this.root, "data-playing", session.playing ? "true" : null);
     put(this.root, "data-dead", session.dead ? "true" : null);
@@ -151,6 +155,7 @@ class Lab {
   /** Something was clicked on the ring or in the list. @param {Subject} subject @param {HTMLElement | SVGElement} element */
   #pick(subject, element) {
     if (this.faults.drawing && subject.kind === "server") return this.faults.toggle(subject.id);
+    if (subject.kind === "server" && this.ask.takesServer(subject.id)) return;
     this.session.pause();
     this.menu.open(subject, element, this.session.frame);
   }
@@ -232,6 +237,7 @@ class Lab {
     this.ring.close();
     this.ledger.close();
     this.spacetime.close();
+    this.ask.close();
     this.lookAway();
     this.transport.close();
     this.root.remove();
