@@ -43,7 +43,7 @@ def search(cluster: Cluster, bounds: Bounds) -> Seen:
     start = (cluster.world, tuple(getattr(bounds, name) for name in BUDGETS))
     seen = Seen({start})
     level: list[tuple[Any, tuple[act.Action, ...]]] = [(start, ())]
-    while level and seen.depth < bounds.depth and not seen.broken and len(seen.states) < bounds.states:
+    while level and seen.depth < bounds.depth and not seen.broken:
         following = []
         for (world, left), run in level:
             for action, rest in possible(world, left, bounds):
@@ -57,7 +57,9 @@ def search(cluster: Cluster, bounds: Bounds) -> Seen:
                 if in_flight > bounds.messages and in_flight > sum(world.network.values()):
                     continue
                 child = (done.world, rest)
-                if child not in seen.states and len(seen.states) < bounds.states:
+                if child not in seen.states:
+                    if len(seen.states) == bounds.states:
+                        return seen
                     seen.states.add(child)
                     following.append((child, (*run, action)))
         level = following

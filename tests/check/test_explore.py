@@ -389,3 +389,59 @@ def test_outside_a_search_too_a_handler_that_raises_is_an_error():
     with pytest.raises(HandlerError, match="no crown"):
         cluster.timeout("S1")
     assert cluster["S1"].role == Follower()
+
+
+# --- Handlers that keep something where it does not belong ------------------------------------------------------------
+
+
+def test_a_handler_that_keeps_something_on_its_class_is_found_out():
+    class Gossiping(Server):
+        leaders = {}
+
+        def become_leader(self):
+            super().become_leader()
+            Gossiping.leaders[self.current_term] = self.id
+
+        def may_vote_for(self, candidate):
+            return self.current_term not in Gossiping.leaders and super().may_vote_for(candidate)
+
+    report = explore(Cluster(3, server=Gossiping), term=1)
+    assert "Gossiping did two different things for the same state and event" in report.failure
+    assert "nothing kept on the class" in report.failure
+
+
+def test_the_run_that_leads_to_a_failing_handler_is_given():
+    class Falling(Server):
+        def become_leader(self):
+            raise ValueError("no crown")
+
+    failing = explore(Cluster(3, server=Falling), term=1).failing
+    assert [type(action) for action in failing.actions] == [Timeout, Deliver, Deliver]
+    assert str(failing).splitlines()[-1].endswith("fails.")
+
+
+@pytest.mark.parametrize("method", ["crashed", "timers"])
+def test_what_is_asked_of_the_class_may_fail_too(method):
+    broken = type("Broken", (Server,), {method: classmethod(lambda cls, state: [][1])})
+    start = Cluster(3)
+    start.swap(broken)
+    report = explore(start, term=1, crashes=1)
+    assert f"Broken.{method} failed on S1: IndexError" in report.failure
+
+
+def test_a_handler_that_never_ends_is_a_failure():
+    class Spinning(Server):
+        def on_request_vote(self, m):
+            while True:
+                pass
+
+    assert "runs on and on" in explore(Cluster(3, server=Spinning), term=1).failure
+
+
+def test_code_of_somebody_else_is_not_taken_to_treat_all_servers_alike():
+    class Mine(Server):
+        pass
+
+    assert explore(Cluster(3, server=Mine), term=1).symmetry == 1
+    assert explore(Cluster(3, server=Mine), term=1, symmetry=True).symmetry == 6
+    assert explore(Cluster(3, server=Mine), term=1).states == explore(Cluster(3), term=1, symmetry=False).states
