@@ -5,7 +5,9 @@ each message at most once. Bounds are TLC's state constraints: a state beyond on
 checked, but it is neither counted as distinct nor gone on from.
 
     python tests/benchmarks/raft_tla.py                       # a bound of seconds, beside a plain search
-    python tests/benchmarks/raft_tla.py --max-log 1 --max-messages 1 [--no-symmetry] [--no-plain]
+    python tests/benchmarks/raft_tla.py --max-log 1 --no-plain    # 1,931,973 states; 322,580 with symmetry
+
+A message that is sent while an equal one is in flight changes nothing: messages are a set.
 """
 
 from __future__ import annotations
