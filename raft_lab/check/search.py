@@ -124,8 +124,8 @@ MASK = (1 << BITS) - 1
 
 Table: TypeAlias = Remembered[int, int]
 """What a move does to each bag."""
-Ways: TypeAlias = tuple[tuple[int, Table], ...]
-"""Moves as the search remembers them: the vector that each leads to, shifted into its place, and its table."""
+Ways: TypeAlias = tuple[Any, ...]
+"""Moves as the search remembers them, two items each: the vector it leads to, shifted into its place, and its table."""
 
 
 class _Symmetry:
@@ -187,7 +187,9 @@ class Search:
         self._kinds: Remembered[int, tuple[int, ...]] = Remembered(
             lambda bag: tuple(dict.fromkeys(self.bags.seen[bag]))
         )
-        self._tables: Remembered[tuple[Any, ...], Table] = Remembered(lambda key: Remembered(partial(self._bag, *key)))
+        self._tables: Remembered[tuple[int, ...], Remembered[tuple[Any, ...], Table]] = Remembered(
+            lambda renamings: Remembered(lambda change: Remembered(partial(self._bag, renamings, *change)))
+        )
         self._nowhere: Table = Remembered(lambda _: BEYOND)
         self._symmetry = _Symmetry(system)
 
@@ -241,7 +243,8 @@ class Search:
                 key = vector << BITS
                 for ways in (own[vector], *[received[key | message] for message in kinds[bag]]):
                     made += len(ways)
-                    for base, table in ways:
+                    pairs = iter(ways)
+                    for base, table in zip(pairs, pairs, strict=True):
                         child = base | table[bag]
                         if child not in parents:
                             if len(parents) > states:
@@ -251,7 +254,7 @@ class Search:
                             if until is not None and until(child):
                                 raise _Stop("found", child)
         finally:
-            self.transitions += made
+            self.transitions += made // 2
         return following
 
     # What is remembered
@@ -270,19 +273,21 @@ class Search:
 
     def _ways(self, number: int, vector: Vector, moves: Iterable[Move]) -> Ways:
         least, numbers, tables = self._symmetry.least, self.vectors, self._tables
-        here, stay = number << BITS, None
-        ways = []
+        alone = len(self.system.renamings) == 1
+        renamings = stay = (0,) if alone else least(vector)[1]
+        here = number << BITS
+        ways: list[Any] = []
         for _, after, taken, sent, broken in moves:
             if broken:
                 raise _Stop("broken", self.at)
-            if after is None:
-                ways.append((BEYOND, self._nowhere))
-            elif after is vector:
-                stay = stay or least(vector)[1]
-                ways.append((here, tables[stay, taken, sent]))
+            if after is vector:
+                ways += here, tables[stay][taken, sent]
+            elif after is None:
+                ways += BEYOND, self._nowhere
             else:
-                after, renamings = least(after)
-                ways.append((numbers[after] << BITS, tables[renamings, taken, sent]))
+                if not alone:
+                    after, renamings = least(after)
+                ways += numbers[after] << BITS, tables[renamings][taken, sent]
         return tuple(ways)
 
     def _bag(self, renamings: tuple[int, ...], taken: int | None, sent: tuple[int, ...], bag: int) -> int:
@@ -333,6 +338,6 @@ class Search:
         for interned in (self.vectors, self.bags):
             total += size(interned) + size(interned.seen) + sum(map(size, interned.seen))
         for remembered in (self._own, self._with):
-            each = number + size((0, 0))
-            total += size(remembered) + sum(size(ways) + len(ways) * each for ways in remembered.values())
-        return total + sum(map(size, self._tables.values()))
+            total += size(remembered) + sum(size(ways) + number * (len(ways) // 2) for ways in remembered.values())
+        total += number * len(self._with)  # its keys
+        return total + sum(size(table) for tables in self._tables.values() for table in tables.values())
