@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias
 
-from raft_lab import MODELS, History, RaftLabError, __version__, check_linearizable
+from raft_lab import MODELS, Cluster, History, RaftLabError, __version__, check_linearizable
 from raft_lab.check.linearizability import BUDGET
 from raft_lab.sim.files import write_whole
 
@@ -140,9 +140,34 @@ def _add_check_history(commands: _Commands) -> None:
     parser.set_defaults(run=_check_history)
 
 
+def _export(options: argparse.Namespace) -> int:
+    """`raft-lab export`."""
+    from raft_lab.view import page
+
+    cluster = Cluster.load(options.file)
+    _say(f"The page is {page.save(options.output or options.file.with_suffix('.html'), cluster, title=options.title)}.")
+    return 0
+
+
+def _add_export(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "export",
+        help="make a web page of a saved run, which plays offline",
+        epilog="FILE is a run saved by cluster.save(FILE). One that used handlers of your own is exported where they "
+        "are: Cluster.load(FILE, Mine).lab().save_html(PAGE).",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="PAGE.html", help="where to write it (default: beside FILE)"
+    )
+    parser.add_argument("--title", default="", help="a line above the picture")
+    parser.set_defaults(run=_export)
+
+
 _COMMANDS = (
     _add_lessons,
     _add_check_history,
+    _add_export,
 )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import raft_lab
-from raft_lab import cli
+from raft_lab import Cluster, cli
 
 ROOT = Path(__file__).parents[1]
 
@@ -132,3 +132,19 @@ def test_a_history_that_cannot_be_judged_is_said_in_one_line(
     assert "history.edn cannot be read: line 1: the field :f is missing" in capsys.readouterr().err
     assert cli.main(["check-history", str(tmp_path / "nothing"), "--budget", "0"]) == 1
     assert "--budget is a number of steps" in capsys.readouterr().err
+
+
+def test_a_saved_run_becomes_a_page_beside_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = Cluster(3, seed=1)
+    cluster.step(5)
+    cluster.save(tmp_path / "run.json")
+    assert cli.main(["export", str(tmp_path / "run.json"), "--title", "Five steps"]) == 0
+    assert capsys.readouterr().out == f"The page is {tmp_path / 'run.html'}.\n"
+    assert "<title>Five steps</title>" in (tmp_path / "run.html").read_text(encoding="utf-8")
+
+
+def test_a_damaged_run_is_no_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "run.json").write_text("{", encoding="utf-8")
+    assert cli.main(["export", str(tmp_path / "run.json")]) == 1
+    assert "is not whole JSON" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
