@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -143,14 +146,68 @@ def test_a_saved_notebook_holds_every_step(open_notebook: OpenNotebook) -> None:
         lab.press_step()
 
     def holds_all(saved: dict[str, Any]) -> bool:
-        tape = tape_in(saved)
-        return ([step["id"] for step in tape["steps"]], tape["cursor"]) == ([0, 1, 2, 3, 4, 5], 5)
+        steps, cursor = tape_in(saved)
+        return ([step["id"] for step in steps], cursor) == ([0, 1, 2, 3, 4, 5], 5)
 
     notebook.await_in_file(holds_all)
 
 
-def tape_in(saved: dict[str, Any]) -> dict[str, Any]:
-    """The tape of the one lab in a saved notebook's widget state."""
+def test_a_notebook_with_2000_steps_is_small_and_its_lab_opens_without_a_kernel(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook(CLUSTER, "cluster.run_until(leader=True); cluster.step(2000)", LAB)
+    last = notebook.lab().step
+    notebook.await_in_file(lambda saved: tape_in(saved)[1] == last)
+    assert notebook.path.stat().st_size < 2_000_000
+    assert len(tape_in(notebook.save())[0]) == last + 1
+
+
+def test_the_code_so_far_becomes_a_cell_that_leads_here_again(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook(CLUSTER, LAB)
+    lab = notebook.lab()
+    lab.press_step()
+    lab.server("S2").click()
+    lab.root.get_by_role("menuitem", name="Crash").click()
+    lab.expect_step(2)
+
+    lab.root.get_by_text("Code so far").click()
+    lab.press("Insert as a cell")
+
+    code = "cluster = Cluster(5, seed=7)\ncluster.step()\ncluster.crash('S2')"
+    notebook.await_in_file(lambda saved: code in ["".join(cell["source"]) for cell in saved["cells"]])
+
+
+def test_a_handler_written_in_a_cell_takes_over_in_the_running_cluster(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook(CLUSTER, "cluster.run_until(leader=True)", LAB)
+    lab = notebook.lab()
+    before = lab.step
+
+    notebook.kernel(
+        "from raft_lab import Server\n"
+        "class Mine(Server):\n"
+        "    def on_request_vote(self, m):\n"
+        "        pass\n"
+        "cluster.swap(Mine)"
+    )
+
+    lab.expect_step(before + 1)
+    expect(lab.root.locator(".rl-sentence")).to_have_text("From now on every server runs Mine.")
+    expect(lab.root.locator(".rl-modified")).to_have_text("modified Raft: handlers of Mine")
+    assert lab.press_step() == before + 2
+
+
+def test_quick_steps_are_shown_ahead_and_the_kernel_arrives_at_the_same(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook(CLUSTER, LAB)
+    lab = notebook.lab()
+    lab.press_step()
+    for _ in range(6):
+        lab.press("Step")
+    lab.expect_step(7)
+    notebook.await_in_kernel("(cluster.now.id, len(cluster.tape)) == (7, 8)")
+    assert lab.root.locator(".rl-sentence").inner_text() == notebook.value("cluster.now.sentence.text")
+
+
+def tape_in(saved: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
+    """The steps and the cursor of the one lab in a saved notebook's widget state."""
     models = saved["metadata"]["widgets"]["application/vnd.jupyter.widget-state+json"]["state"].values()
     [tape] = [model["state"]["tape"] for model in models if "tape" in model["state"]]
-    return dict(tape)
+    chunks = [json.loads(zlib.decompress(base64.b64decode(chunk))) for chunk in tape["packed"]]
+    return [step for chunk in chunks for step in chunk], tape["cursor"]

@@ -25,7 +25,7 @@ import { CHUNK, packed, unpacked } from "./pack.js";
  * @typedef {{do: "act", verb: string, args: unknown[]} | {do: "step", count: number, at?: number} | {do: "run", until: string}
  *   | {do: "name", step: number, name: string}} Wish
  */
-/** @typedef {"cursor" | "steps" | "notice" | "play" | "glide" | "kernel"} News */
+/** @typedef {"cursor" | "steps" | "notice" | "play" | "glide" | "kernel" | "asked"} News */
 
 const ANSWER_WITHIN_MS = 4000;
 const TELL_AFTER_MS = 80;
@@ -268,6 +268,7 @@ export class Session {
   #await(n, what) {
     if (this.dead) return;
     this.#asked.set(n, what);
+    this.tell("asked");
     clearTimeout(this.#timers.answer);
     this.#timers.answer = window.setTimeout(() => this.#unanswered(), ANSWER_WITHIN_MS);
   }
@@ -472,6 +473,7 @@ export class Session {
       this.#note("refused", content.text);
     }
     this.#next();
+    this.tell("asked");
   }
 
   /** @param {{steps: Step[], cursor: number, reply_to: number, likely?: Step[], names?: Record<string, string>}} content @param {string} what was asked, if we asked */

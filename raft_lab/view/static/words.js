@@ -1,5 +1,6 @@
 // @ts-check
 import { keep, make, put, say, show } from "./dom.js";
+import { cellAround, insertCellBelow } from "./cells.js";
 import { icon } from "./icons.js";
 import { copyText } from "./share.js";
 
@@ -130,11 +131,17 @@ export class Code {
   #copied = make("span", { role: "status", class: "rl-quiet" });
   element;
 
+  #insert = make("button", { type: "button", class: "rl-button", hidden: "" }, "Insert as a cell");
+
   /** @param {Session} session */
   constructor(session) {
+    this.#insert.addEventListener("click", async () => {
+      const done = await insertCellBelow(this.element, this.#text(session));
+      if (!done) say(this.#copied, "This notebook gives no cell: copy the code instead.");
+    });
     const copy = make("button", { type: "button", class: "rl-button" }, icon("copy"), "Copy");
     copy.addEventListener("click", () => this.#copy(session));
-    this.element = make("details", { class: "rl-code" }, make("summary", {}, "Code so far"), make("div", { class: "rl-code-bar" }, copy, this.#copied), this.#list);
+    this.element = make("details", { class: "rl-code" }, make("summary", {}, "Code so far"), make("div", { class: "rl-code-bar" }, copy, this.#insert, this.#copied), this.#list);
     this.element.addEventListener("toggle", () => this.update(session));
   }
 
@@ -143,6 +150,7 @@ export class Code {
     if (!this.element.open) return;
     const { tape } = session;
     say(this.#copied, "");
+    show(this.#insert, cellAround(this.element) !== null);
     const path = tape.path(session.cursor).filter((id) => tape.step(id).code);
     let same = 0;
     while (same < path.length && this.#lines[same] === path[same]) same += 1;
@@ -154,10 +162,26 @@ export class Code {
     this.#list.scrollTop = this.#list.scrollHeight;
   }
 
+  /** The code as people write it: timed steps in a row are one call. @param {Session} session */
+  #text({ tape, cursor }) {
+    /** @type {string[]} */
+    const lines = [];
+    let timed = 0;
+    for (const id of [...tape.path(cursor), -1]) {
+      const code = id < 0 ? "" : tape.step(id).code;
+      if (code === "cluster.step()") {
+        timed += 1;
+        continue;
+      }
+      if (timed) lines.push(timed === 1 ? "cluster.step()" : `cluster.step(${timed})`);
+      timed = 0;
+      if (code) lines.push(code);
+    }
+    return lines.join("\n");
+  }
+
   /** @param {Session} session */
   #copy(session) {
-    const { tape } = session;
-    const text = tape.path(session.cursor).map((id) => tape.step(id).code).filter(Boolean).join("\n");
-    return copyText(text, this.#list, this.#copied);
+    return copyText(this.#text(session), this.#list, this.#copied);
   }
 }
