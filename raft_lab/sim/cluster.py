@@ -103,6 +103,11 @@ class Cluster:
         return self.now.schedule
 
     @property
+    def origin(self) -> str:
+        """The Python that made this cluster."""
+        return self._origin
+
+    @property
     def seed(self) -> int:
         """The seed of timed driving."""
         return self.schedule.seed

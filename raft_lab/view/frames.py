@@ -40,7 +40,7 @@ from raft_lab.raft.state import (
     State,
 )
 from raft_lab.sim import actions, share
-from raft_lab.sim.cluster import step_code
+from raft_lab.sim.cluster import Cluster, step_code
 from raft_lab.sim.schedule import TIMERS, Flight, Schedule
 from raft_lab.sim.tape import Step, Tape
 from raft_lab.sim.world import World
@@ -53,17 +53,19 @@ CHUNK = 256
 
 
 class Recording:
-    """A tape as the browser gets it, each step encoded once."""
+    """The tape of a cluster as the browser gets it, each step encoded once."""
 
-    def __init__(self, tape: Tape) -> None:
-        self._tape = tape
+    def __init__(self, cluster: Cluster) -> None:
+        self._tape = cluster.tape
+        self._origin = cluster.origin
         self._steps: list[Json] = []
         self._chunks: list[str] = []
 
     def steps(self) -> list[Json]:
         """Every step so far."""
         while len(self._steps) < len(self._tape):
-            self._steps.append(encode_step(self._tape.steps[len(self._steps)]))
+            step = encode_step(self._tape.steps[len(self._steps)])
+            self._steps.append(step if self._steps else step | {"code": self._origin})
         return self._steps
 
     def packed(self) -> list[str]:

@@ -51,7 +51,7 @@ class Lab(anywidget.AnyWidget):
         self.title = title
         self._told = 0
         self._answering = 0
-        self._recording = frames.Recording(cluster.tape)
+        self._recording = frames.Recording(cluster)
         question = {"ask": asked(cluster, ask)} if ask else {}
         super().__init__(options={"speed": speed, "rules": frames.rule_book(), **question})
         self._told = len(self._recording.steps())

@@ -41,7 +41,7 @@ def html(cluster: Cluster, *, title: str = "") -> str:
     """The page: the whole tape, all branches included, open at the present step."""
     state = {
         "tape": {
-            "packed": frames.Recording(cluster.tape).packed(),
+            "packed": frames.Recording(cluster).packed(),
             "cursor": cluster.now.id,
             "title": title,
             "names": frames.names(cluster.tape),

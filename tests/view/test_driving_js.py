@@ -24,7 +24,7 @@ class Run:
     def tape(self, cursor: int | None = None) -> dict[str, Any]:
         tape = self.cluster.tape
         return {
-            "packed": frames.Recording(tape).packed(),
+            "packed": frames.Recording(self.cluster).packed(),
             "cursor": self.cluster.now.id if cursor is None else cursor,
             "names": frames.names(tape),
         }
