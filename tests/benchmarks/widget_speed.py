@@ -92,8 +92,8 @@ def play(browser: Browser, name: str, tape: dict[str, Any], view: str, depth: in
     count, median, worst, longest = lab.page.evaluate(PICTURES, 5000)
     at = int(lab.page.get_attribute(".raft-lab", "data-step") or 0)
     print(
-        f"{name}, {view}, {speed}x, {flying} messages at first: {count / 5:.0f} pictures a second (median gap {median:.1f} ms, "
-        f"worst 1 % from {worst:.1f} ms, longest {longest:.1f} ms), {at - depth} steps played"
+        f"{name}, {view}, {speed}x, {flying} messages at first: {count / 5:.0f} pictures a second "
+        f"(median gap {median:.1f} ms, worst 1 % from {worst:.1f} ms, longest {longest:.1f} ms), {at - depth} steps played"
     )
     lab.page.close()
 

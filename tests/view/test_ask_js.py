@@ -20,7 +20,7 @@ class Recorded:
         self.cluster = cluster
 
     def tape(self, cursor: int | None = None) -> dict[str, Any]:
-        return {"steps": Recording(self.cluster.tape).steps(), "cursor": cursor or 0, "title": "", "modified": ""}
+        return {"steps": Recording(self.cluster).steps(), "cursor": cursor or 0, "title": "", "modified": ""}
 
 
 def show(lab: LabPage, cluster: Cluster, question: str, css: str = LIGHT) -> LabPage:
