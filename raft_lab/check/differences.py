@@ -171,7 +171,7 @@ def _lived_by_raft() -> tuple[Situation, ...]:
     return tuple(lived(Server))
 
 
-class _Watched:
+class Watched:
     """A behaviour that notes what happened to whom."""
 
     def __init__(self, server: type[Server]) -> None:
@@ -196,7 +196,7 @@ class _Watched:
 def lived(server: type[Server], runs: int = 6, steps: int = 150) -> Iterator[Situation]:
     """Situations from some runs with a bad network, crashes and clients, always the same ones."""
     for run in range(runs):
-        watched = _Watched(server)
+        watched = Watched(server)
         first = Cluster((3, 5)[run % 2], server=server).world
         timing = Timing(loss=0.05, duplication=0.1, latency_us=(5_000, 120_000))
         cluster = Cluster.at(replace(first, behaviour=watched), seed=run, timing=timing)

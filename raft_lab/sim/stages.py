@@ -79,6 +79,18 @@ def figure_8(server: type[Server] = Server) -> Cluster:
     return _here(cluster, "figure_8()", server)
 
 
+def figure_8_of_three(server: type[Server] = Server) -> Cluster:
+    """Figure 8 among three servers: S1 leads term 4 with an entry of term 2, which S2 is about to get; S3 has one of 3.
+
+    It is small enough to be searched.
+    """
+    logs = {"S1": [(1, "first"), (2, "old")], "S2": [(1, "first")], "S3": [(1, "first"), (3, "other")]}
+    cluster = Cluster(3, seed=8, server=with_rules(server, "one entry a message"), logs=logs)
+    stage = Stage(cluster).elect("S1", "S2", tries=1)
+    stage.lose_to("S3").ask("S1", "S2", "AppendEntries")
+    return _here(cluster, "figure_8_of_three()", server)
+
+
 # --- Log compaction ----------------------------------------------------------------------------------
 
 

@@ -11,9 +11,25 @@ from nbclient import NotebookClient
 LESSONS = sorted((Path(__file__).parents[2] / "lessons").glob("*.ipynb"))
 
 
-def test_there_are_lessons() -> None:
-    assert [path.stem[:2] for path in LESSONS] == [f"{number:02}" for number in range(len(LESSONS))]
-    assert LESSONS
+GRADED = {"schema_version": int, "grade": bool, "solution": bool, "locked": bool, "grade_id": str}
+
+
+def test_there_are_lessons_each_with_a_number_of_its_own() -> None:
+    numbers = [path.stem[:2] for path in LESSONS]
+    assert len(set(numbers)) == len(numbers) > 0
+    assert numbers[0] == "00"
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_is_stored_clean_and_its_graded_cells_are_as_nbgrader_has_them(path: Path) -> None:
+    cells = nbformat.read(path, as_version=4).cells
+    graded = [cell.metadata["nbgrader"] for cell in cells if "nbgrader" in cell.metadata]
+
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
+    assert len({cell.id for cell in cells}) == len(cells)
+    assert [{key: type(cell.get(key)) for key in GRADED} for cell in graded] == [GRADED] * len(graded)
+    assert all(cell.keys() <= {*GRADED, "points"} and ("points" in cell) == cell["grade"] for cell in graded)
+    assert len({cell["grade_id"] for cell in graded}) == len(graded)
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
