@@ -147,21 +147,19 @@ class FuzzReport:
     stopped: bool = False
 
     def __str__(self) -> str:
+        lines = [self.summary(), *map(str, self.findings)]
+        lines += [str(f.counterexample) for f in self.findings if f.counterexample is not None][:1]
+        return "\n".join(lines)
+
+    def summary(self) -> str:
+        """How much was tried, what came of it, and what happened on the way."""
         early = " (interrupted)" if self.interrupted else " (it stopped there)" if self.stopped else ""
-        lines = [f"{self.runs:,} runs, {self.actions:,} actions{early}: " + self._verdict]
-        lines += [str(finding) for finding in self.findings]
-        first = next((f.counterexample for f in self.findings if f.counterexample is not None), None)
-        lines += ["", str(first), ""] if first is not None else []
-        lines.append(f"It happened: {', '.join(f'{what} {count:,}' for what, count in sorted(self.seen.items()))}.")
+        wrong = f"{len(self.findings)} went wrong" if self.findings else "nothing was broken in what they did"
+        seen = ", ".join(f"{what} {count:,}" for what, count in self.seen.items())
+        lines = [f"{self.runs:,} runs, {self.actions:,} actions{early}: {wrong}.", f"It happened: {seen}."]
         if self.missing:
             lines.append(f"It never happened, so nothing is known of it: {', '.join(self.missing)}.")
         return "\n".join(lines)
-
-    @property
-    def _verdict(self) -> str:
-        if not self.findings:
-            return "nothing was broken in them, and each went on when it was healed."
-        return f"{len(self.findings)} went wrong."
 
     __repr__ = __str__
 
