@@ -158,14 +158,15 @@ SWARM = Mix(
 LEASES = Mix(
     "leases",
     weights=FrozenMap(
-        lease=3.0, stall=4.0, transfer=0.15, deliver=20.0, heartbeat=2.5, timeout=2.0, silence=3.0, read=0.2, crash=0.25
+        lease=4.0, stall=1.0, transfer=0.15, heartbeat=2.5, timeout=4.0, silence=6.0, read=0.2, crash=0.25,
+        partition=0.6, heal=0.3,
     ),
     rules=("leader stickiness",),
     options=("pre-vote", "check-quorum", "slow disk"),
     sizes=(3, 3, 5),
     clocks=True,
     must=(*_HAPPENS, "lease read answered at once", "lease read that waited", "handed over", "stall"),
-)
+)  # fmt: skip
 """Reads by lease, where time passes and clocks drift as far as they may."""
 
 MIXES: Mapping[str, Mix] = {
