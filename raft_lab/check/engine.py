@@ -92,6 +92,7 @@ class Engine:
         self._options = Remembered(self._options_of)
         self._steps = Remembered(self._step)
         self._received = Remembered(self._receive)
+        self._losses = Remembered(self._losses_of)
         self._drop: Remembered[int, Action] = Remembered(lambda message: Drop(self.messages.seen[message]))
         self._duplicate: Remembered[int, Action] = Remembered(lambda message: Duplicate(self.messages.seen[message]))
         self._index = {name: i for i, name in enumerate(self.names)}
@@ -122,13 +123,11 @@ class Engine:
         i = self._index.get(m.dst)
         if i is not None and (m.src, m.dst) not in self.start.cuts and not self._local(servers[i]).crashed:
             yield self._move(vector, i, self._received[servers[i], ghosts, message], message, left)
-        budget = self.locals.seen[left]
-        assert isinstance(budget, Left)
-        if budget.drops:
-            yield Move(self._drop[message], (*servers, ghosts, self.locals[budget.less("drops")]), message)
-        if budget.duplicates:
-            paid = (*servers, ghosts, self.locals[budget.less("duplicates")])
-            yield Move(self._duplicate[message], paid, None, (message,))
+        dropped, duplicated = self._losses[left]
+        if dropped is not None:
+            yield Move(self._drop[message], (*servers, ghosts, dropped), message)
+        if duplicated is not None:
+            yield Move(self._duplicate[message], (*servers, ghosts, duplicated), None, (message,))
 
     def after(self, bag: Bag, taken: int | None, sent: tuple[int, ...]) -> Bag | None:
         """The network is a bag: equal messages are counted."""
@@ -189,6 +188,13 @@ class Engine:
             (action, self.locals[left.less(cost)] if cost else key[1])
             for action, cost in self.options.of(local.state, local.crashed, left)
         )
+
+    def _losses_of(self, number: int) -> tuple[int | None, int | None]:
+        """What is left after a drop and after a duplication; None where there may be no more of them."""
+        left = self.locals.seen[number]
+        assert isinstance(left, Left)
+        dropped = self.locals[left.less("drops")] if left.drops else None
+        return dropped, self.locals[left.less("duplicates")] if left.duplicates else None
 
     def _receive(self, key: tuple[int, int, int]) -> Step:
         number, ghosts, message = key
