@@ -40,9 +40,9 @@ def history_of(cluster: Cluster) -> History:
     )
 
 
-def command_parts(op: str) -> tuple[str, Any, Any]:
+def command_parts(op: Any) -> tuple[str, Any, Any]:
     """Kind, key and argument of a command of the lab's state machine; what does nothing there has no key."""
-    match op.split(maxsplit=2):
+    match op.split(maxsplit=2) if isinstance(op, str) else ():
         case ["set" | "add" as kind, key, value]:
             return kind, key, value
         case ["get", key]:
@@ -83,7 +83,7 @@ class Listener:
         self.moment = 0
         self.marks: list[Mark] = []
         self.requests: list[_Request] = []
-        self.in_sessions: dict[tuple[str, int, str], _Request] = {}
+        self.in_sessions: dict[tuple[str, int, Any], _Request] = {}
         self.latest: dict[str, int] = {}
         self.commands: dict[tuple[str, int, int], _Request] = {}  # by server, index and term
         self.reads: dict[tuple[str, str], _Request] = {}  # by server and name
@@ -126,7 +126,7 @@ class Listener:
         """Everything up to now."""
         return History(self.operations(), tuple(self.marks), start=self.start)
 
-    def command(self, moment: int, op: str, client: str, seq: int) -> _Request:
+    def command(self, moment: int, op: Any, client: str, seq: int) -> _Request:
         """The operation that this command belongs to."""
         request = self.in_sessions.get((client, seq, op)) if client else None
         if request is None:

@@ -276,13 +276,13 @@ def machine(server: type[Server] = Server, start: Any = None) -> Model:
                 return None
 
     kinds = "set, add, get, command, read all, read all (lease), read all (local)"
-    first = FrozenMap() if start is None else start
+    first = server.first_data if start is None else start
     return _deterministic("state machine", kinds, first, apply, keys, reads, None if own else effect)
 
 
-def _command(operation: Operation) -> str:
+def _command(operation: Operation) -> Any:
     if operation.kind == "command":
-        return str(operation.argument)
+        return operation.argument
     return " ".join(str(part) for part in (operation.kind, operation.key, operation.argument) if part is not None)
 
 

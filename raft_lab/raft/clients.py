@@ -17,6 +17,7 @@ from raft_lab.raft.state import (
     ReadRequest,
     Rejected,
 )
+from raft_lab.raft.values import FrozenMap
 
 EXPIRED = "session expired"
 """The reply to a command of a session that the machine does not know (any more)."""
@@ -27,6 +28,10 @@ ANSWERED = "answered before"
 class Clients(Reconfiguration):
     """How commands and reads are served."""
 
+    commands: ClassVar[tuple[type, ...]] = (str,)
+    """What `apply` takes: words, or frozen values."""
+    first_data: ClassVar[Any] = FrozenMap()
+    """What the state machine holds before the first command."""
     session_timeout_us: ClassVar[int] = 60_000_000
     lease_us: ClassVar[int] = 135_000
     """How long a leader's lease lasts: the shortest election timeout, less a bound on how clocks may drift."""
@@ -80,7 +85,7 @@ class Clients(Reconfiguration):
         session = Session(command.seq, reply, machine.clock_us)
         return replace(machine, sessions=machine.sessions.with_item(command.client, session))
 
-    def apply(self, data: Any, op: str) -> tuple[Any, Any]:
+    def apply(self, data: Any, op: Any) -> tuple[Any, Any]:
         """The state machine itself: what becomes of `data`, and the reply to the client.
 
         `set KEY VALUE` sets a key, `add KEY VALUE` appends to it, `get KEY` reads it; nothing else does anything.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from raft_lab.raft.machine import Machine
 from raft_lab.raft.membership import Configuration
@@ -24,20 +25,20 @@ class Command:
     """A client's operation on the state machine.
 
     Attributes:
-        op: the operation, in words that the state machine understands.
+        op: the operation: words, or a frozen value, that the state machine understands.
         client: whose session it belongs to, or ''. Who lost its session comes back under another name: the
             dissertation gives no session's id twice (6.3), or a late copy from the first could be applied again.
         seq: its number within the session, counted from 1; 0 opens the session.
         time_us: the leader's clock when it was appended; log time follows it.
     """
 
-    op: str
+    op: Any
     client: str = ""
     seq: int = 0
     time_us: int = 0
 
     def __str__(self) -> str:
-        return self.op
+        return str(self.op)
 
 
 @dataclass(frozen=True, slots=True)

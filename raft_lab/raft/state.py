@@ -204,7 +204,7 @@ class QuorumTimeout:
 class ClientRequest:
     """A client asks for an operation on the state machine; `client` and `seq` name its session, if it has one."""
 
-    op: str
+    op: Any
     client: str = ""
     seq: int = 0
 

@@ -202,9 +202,9 @@ class Heartbeat(OnServer):
 
 @dataclass(frozen=True, slots=True)
 class Propose(OnServer):
-    """A client asks the server for an operation."""
+    """A client asks the server for an operation: words, or a value that its state machine takes."""
 
-    op: str
+    op: Any
     client: str = ""
     seq: int = 0
     verb: ClassVar[str] = "propose"
@@ -213,9 +213,16 @@ class Propose(OnServer):
         session = f", client={self.client!r}, seq={self.seq}" if self.client else ""
         return f"cluster.propose({self.op!r}, {self.server!r}{session})"
 
-    def refused_by(self, state: State) -> str | None:
-        if not isinstance(self.op, str):
+    def refusal(self, world: World) -> str | None:
+        behaviour: Any = getattr(world.behaviour, "behaviour", world.behaviour)
+        taken: tuple[type, ...] = getattr(behaviour, "commands", (str,))
+        if isinstance(self.op, taken):
+            return OnServer.refusal(self, world)
+        if taken == (str,):
             return f"a command is a string such as 'set x 1', not {self.op!r}"
+        return f"a command is one of {', '.join(kind.__name__ for kind in taken)}, not {self.op!r}"
+
+    def refused_by(self, state: State) -> str | None:
         if (
             not isinstance(self.client, str)
             or type(self.seq) is not int
@@ -223,7 +230,7 @@ class Propose(OnServer):
             or (self.seq and not self.client)
         ):
             return "a session has a name, and its commands are numbered from 1: client='alice', seq=1"
-        if not _can_be_written(self.op + self.client):
+        if not _can_be_written(f"{self.op}{self.client}"):
             return f"a command is text that can be written as UTF-8, not {self.op!r}"
         return None
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from raft_lab.raft.log import Command, Entry, Log, Noop, Snapshot
+from raft_lab.raft.machine import Machine
 from raft_lab.raft.membership import Configuration
 from raft_lab.raft.rules import base
 from raft_lab.raft.server import Server
@@ -14,7 +15,7 @@ from raft_lab.sim.errors import ActionRefused, UnknownName
 from raft_lab.sim.schedule import Timing
 from raft_lab.sim.world import Ghosts, World
 
-EntryLike = Entry | tuple[int, str]
+EntryLike = Entry | tuple[int, Any]
 """What `Cluster(logs=…)` takes for an entry."""
 
 
@@ -65,8 +66,8 @@ def first_world(names: tuple[str, ...], server: type[Server], logs: Mapping[str,
         raise ValueError(f"logs must map servers to lists of (term, command) pairs, not {logs!r}")
     if unknown := [name for name in logs if name not in names]:
         raise UnknownName(f"there is no server {unknown[0]!r}; the servers are {', '.join(names)}")
-    empty = Log(Snapshot(Configuration(frozenset(names))))
-    filled = {name: empty.append(*map(_entry, logs.get(name, ()))) for name in names}
+    empty = Log(Snapshot(Configuration(frozenset(names)), machine=Machine(server.first_data)))
+    filled = {name: empty.append(*(_entry(entry, server) for entry in logs.get(name, ()))) for name in names}
     for name, log in filled.items():
         terms = [entry.term for _, entry in log]
         if terms != sorted(terms):
@@ -85,11 +86,11 @@ def first_world(names: tuple[str, ...], server: type[Server], logs: Mapping[str,
     return World(FrozenMap(states), Ghosts(empty), behaviour=server)
 
 
-def _entry(entry: EntryLike) -> Entry:
+def _entry(entry: EntryLike, server: type[Server]) -> Entry:
     if isinstance(entry, Entry):
         return entry
     term, op = entry if isinstance(entry, tuple | list) and len(entry) == 2 else (0, "")
-    if not isinstance(term, int) or term < 1 or not isinstance(op, str):
+    if not isinstance(term, int) or term < 1 or not isinstance(op, server.commands):
         raise ValueError(f"a log entry is a (term, command) pair such as (1, 'set x 1'), not {entry!r}")
     return Entry(term, Noop() if op == "no-op" else Command(op))
 

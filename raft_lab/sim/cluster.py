@@ -176,11 +176,11 @@ class Cluster:
         """The leader's heartbeat interval passes."""
         return self.perform(actions.Heartbeat(server))
 
-    def propose(self, op: str, server: str | None = None, *, client: str = "", seq: int = 0) -> Proposal:
+    def propose(self, op: Any, server: str | None = None, *, client: str = "", seq: int = 0) -> Proposal:
         """A client asks `server`, or else the leader, for an operation such as "set x 1".
 
         Args:
-            op: the operation.
+            op: the operation; a state machine of another class may take values instead of words.
             server: whom to ask.
             client: name of the client's session; with it a command that is repeated happens once.
             seq: number of the command in that session, from 1; 0 opens the session.
@@ -188,8 +188,6 @@ class Cluster:
         Raises:
             ActionRefused: no server is named and none leads.
         """
-        if not isinstance(op, str):
-            raise ActionRefused(f"a command is a string such as 'set x 1', not {op!r}")
         with self.lock:
             target = server or self._the_leader()
             return Proposal(self, self.perform(actions.Propose(target, op, client, seq)), target, op)

@@ -19,7 +19,7 @@ class Proposal:
     contact: the leader is down or leads no longer, and the entry may still be committed or lost).
     """
 
-    def __init__(self, cluster: Cluster, step: Step, server: str, op: str) -> None:
+    def __init__(self, cluster: Cluster, step: Step, server: str, op: Any) -> None:
         self._cluster = cluster
         self._step = step
         self.server = server

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast, get_type_hints
 from urllib.parse import quote_plus, unquote_plus
 
 from raft_lab.raft.errors import RaftLabError
 from raft_lab.raft.log import Command, Noop
-from raft_lab.raft.messages import Message
+from raft_lab.raft.messages import MESSAGE_TYPES, Message
 from raft_lab.raft.rules import base, switched
 from raft_lab.raft.server import Server
 from raft_lab.raft.values import FrozenMap
@@ -26,7 +27,7 @@ from raft_lab.sim.arguments import first_world
 from raft_lab.sim.errors import TraceError
 from raft_lab.sim.schedule import Timing
 from raft_lab.sim.tape import Step
-from raft_lab.sim.trace import fingerprint
+from raft_lab.sim.trace import decode, encode, fingerprint
 from raft_lab.sim.world import World, behaviour_name
 
 VERSION = 1
@@ -160,7 +161,7 @@ def _is_fresh(world: World, names: tuple[str, ...], server: type[Server], logs: 
         return False
 
 
-def _op(value: Any) -> str:
+def _op(value: Any) -> Any:
     match value:
         case Noop():
             return "no-op"
@@ -256,6 +257,8 @@ def _value(value: Any, at: Step) -> str:
             return str(value)
         case str():
             return _text(value)
+        case _ if dataclasses.is_dataclass(value) and not isinstance(value, MESSAGE_TYPES):
+            return _text(json.dumps(encode(value), separators=(",", ":")))
         case frozenset():
             return ",".join(map(_text, sorted(value)))
         case tuple():
@@ -308,6 +311,11 @@ def _read_bool(text: str, _: Step) -> bool:
     return {"yes": True, "no": False}[text]
 
 
+def _read_command(text: str, _: Step) -> Any:
+    words = unquote_plus(text)
+    return decode(json.loads(words), Any) if words.startswith('{"is":') else words
+
+
 def _read_set(text: str, _: Step) -> frozenset[str]:
     return frozenset(unquote_plus(name) for name in text.split(",") if name)
 
@@ -316,6 +324,7 @@ _READERS: dict[str, Callable[[str, Step], Any]] = {
     str(str): lambda text, _: unquote_plus(text),
     str(int): lambda text, _: int(text),
     str(bool): _read_bool,
+    str(Any): _read_command,
     str(frozenset[str]): _read_set,
     str(tuple[frozenset[str], ...]): lambda text, at: tuple(_read_set(group, at) for group in text.split("|")),
     str(Message): _read_message,

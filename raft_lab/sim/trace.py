@@ -9,7 +9,7 @@ import hashlib
 import json
 import types
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -197,6 +197,30 @@ def _behaviour(data: Any, known: dict[str, type[Server]]) -> type[Server]:
     return switched(known[name], on=on, off=off)
 
 
+# Values that other rooms define, and that may stand wherever any value may: in commands, replies and machines.
+
+_VALUES: dict[str, type] = {}
+_PLAIN: dict[type, Callable[[Any], Any]] = {}
+_WHOLE: dict[type, Callable[[Any], Any]] = {}
+
+
+def register(*kinds: type) -> None:
+    """Let values of these dataclasses be saved and loaded, by the name of their class.
+
+    Raises:
+        ValueError: another class has that name.
+    """
+    for kind in kinds:
+        if _VALUES.setdefault(kind.__name__, kind) is not kind:
+            raise ValueError(f"there are two classes called {kind.__name__}, and files could not tell them apart")
+
+
+def register_as(kind: type, plain: type, write: Callable[[Any], Any], read: Callable[[Any], Any]) -> None:
+    """Let values of `kind` be saved as values of a registered dataclass `plain`, made and read by these functions."""
+    _PLAIN[kind] = write
+    _WHOLE[plain] = read
+
+
 # Values to JSON and back. Decoding is told the type that must come out, and takes nothing else.
 
 
@@ -204,6 +228,10 @@ def encode(value: Any) -> Any:
     """A value of the engine or the simulator as plain JSON, the same on every machine."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
+    if isinstance(value, bytes):
+        return {"bytes": value.decode("latin-1")}
+    if type(value) in _PLAIN:
+        return encode(_PLAIN[type(value)](value))
     if isinstance(value, Log):
         return {"snapshot": encode(value.snapshot), "entries": [encode(entry) for _, entry in value]}
     if isinstance(value, Chain):
@@ -247,6 +275,8 @@ def decode(data: Any, hint: Any) -> Any:
         if type(data) is not hint and not (hint is float and type(data) is int):
             raise TypeError(f"expected {hint.__name__}, found {data!r}"[:200])
         return data
+    if hint is bytes:
+        return str.encode(data["bytes"], "latin-1")
     if hint is Log:
         entries = decode(data["entries"], tuple[Entry, ...])
         return Log(decode(data["snapshot"], Snapshot), entries)
@@ -276,6 +306,8 @@ def _choose(data: Any, kinds: Sequence[Any]) -> Any:
     for kind in kinds:
         if kind in (type(None), int, str, bool) and type(data) is kind:
             return kind
+        if kind is bytes and isinstance(data, dict) and "bytes" in data:
+            return kind
         if isinstance(data, dict) and data.get("is") == getattr(kind, "__name__", None):
             return kind
         if typing.get_origin(kind) in (Chain, tuple) and isinstance(data, list):
@@ -302,9 +334,18 @@ def _decode_any(data: Any) -> Any:
             return frozenset(_decode_any(item) for item in items)
         case {"tuple": list(items), **rest} if not rest:
             return tuple(_decode_any(item) for item in items)
+        case {"bytes": str(), **rest} if not rest:
+            return decode(data, bytes)
+        case {"is": str(name)} if name in _VALUES:
+            kind = _VALUES[name]
+            return _WHOLE.get(kind, _same)(decode(data, kind))
         case None | bool() | int() | float() | str():
             return data
     raise TypeError(f"found {data!r} where a value should stand"[:200])
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _list(data: Any) -> list[Any]:

@@ -258,7 +258,7 @@ def _server(state: State, world: World, schedule: Schedule) -> Json:
         "last_index": state.log.last_index,
         "commit_index": state.commit_index,
         "last_applied": state.last_applied,
-        "machine": {str(key): str(value) for key, value in state.machine.data.items()},
+        "machine": content_by_key(state.machine.data),
         "durable_index": state.durable_index,
         "waiting": len(state.waiting),
         "snapshot": {
@@ -437,14 +437,22 @@ def _answer(answer: Answer, log: Log | None) -> Json:
         case Applied(index, _, reply) if log and log.first_index <= index <= log.last_index:
             return {"kind": "applied", "index": index, "term": log.term(index), "what": str(reply)}
         case ReadDone(id, index, content):
-            return {"kind": "read", "id": id, "index": index, "what": _content(content)}
+            return {"kind": "read", "id": id, "index": index, "what": content_text(content)}
     return {}
 
 
-def _content(machine: Any) -> str:
-    if not isinstance(machine, Mapping):
-        return str(machine)
-    return ", ".join(f"{key} = {value}" for key, value in machine.items()) or "nothing"
+def content_by_key(content: Any) -> dict[str, str]:
+    """What a state machine holds, by key."""
+    if not isinstance(content, Mapping):
+        content = content.shown() if hasattr(content, "shown") else {"": content}
+    return {str(key): str(value) for key, value in content.items()}
+
+
+def content_text(content: Any) -> str:
+    """What a state machine holds, in one line."""
+    return (
+        ", ".join(f"{key} = {value}" if key else value for key, value in content_by_key(content).items()) or "nothing"
+    )
 
 
 def _message_id(step: Step) -> str:

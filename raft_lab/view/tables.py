@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.narrator import message_text
+from raft_lab.view.frames import content_by_key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +77,9 @@ class Tables:
                 "last_included_index": s.log.snapshot.last_included_index,
                 "last_included_term": s.log.snapshot.last_included_term,
                 "configuration": str(s.log.snapshot.configuration),
-                "machine": ", ".join(f"{key} = {value}" for key, value in s.log.snapshot.machine.data.items()),
+                "machine": ", ".join(
+                    f"{key} = {value}" for key, value in content_by_key(s.log.snapshot.machine.data).items()
+                ),
                 "sessions": ", ".join(sorted(s.log.snapshot.machine.sessions)),
                 "entries_left": len(s.log),
             }

@@ -1,0 +1,119 @@
+"""Keys and values as etcd writes them (protocol buffers, by hand, for one message), and etcd's checksum of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from raft_lab.kv import errors
+from raft_lab.kv.requests import Compare, DeleteRange, Event, KeyValue, Put, Range, Txn
+from raft_lab.kv.store import Store
+
+
+def encode_kv(kv: KeyValue) -> bytes:
+    """`mvccpb.KeyValue`: fields in order, those that are zero or empty left out."""
+    numbers = ((0x10, kv.create_revision), (0x18, kv.mod_revision), (0x20, kv.version))
+    return b"".join(
+        (
+            _field(0x0A, kv.key),
+            *(bytes([tag]) + _varint(number) for tag, number in numbers if number),
+            _field(0x2A, kv.value),
+            b"\x30" + _varint(kv.lease) if kv.lease else b"",
+        )
+    )
+
+
+def _field(tag: int, content: bytes) -> bytes:
+    return bytes([tag]) + _varint(len(content)) + content if content else b""
+
+
+def _varint(number: int) -> bytes:
+    number &= (1 << 64) - 1  # a negative one is written as its two's complement
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def event_size(event: Event) -> int:
+    """About how many bytes an event takes in a response."""
+    return sum(len(encode_kv(kv)) + 5 for kv in (event.kv, event.prev_kv) if kv) + 4
+
+
+def request_size(op: Any) -> int:
+    """About how many bytes a request takes: its keys and values, and a few for each part of it."""
+    match op:
+        case Put():
+            return len(op.key) + len(op.value) + 16
+        case Range() | DeleteRange():
+            return len(op.key) + len(op.range_end) + 16
+        case Compare():
+            return len(op.key) + (len(op.value) if isinstance(op.value, bytes) else 8) + 16
+        case Txn():
+            return sum(map(request_size, (*op.compare, *op.success, *op.failure)), 16)
+    return 16
+
+
+# --- The checksum ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HashKVResponse:
+    """The checksum of a store, and up to where it was compacted: two members that agree on both hold the same."""
+
+    revision: int = 0
+    hash: int = 0
+    compact_revision: int = 0
+
+
+def hash_kv(store: Store, revision: int = 0) -> HashKVResponse:
+    """The checksum that etcd makes of all that was written up to `revision` (0: now) and is not compacted away.
+
+    It is the CRC-32C of all records of its database in order: the revision of each, and what it wrote.
+
+    Raises:
+        EtcdError: the revision is compacted or in the future.
+    """
+    if 0 < revision <= store.compacted:
+        raise errors.COMPACTED
+    if revision > store.revision:
+        raise errors.FUTURE_REVISION
+    crc = crc32c(b"key")
+    for main, sub, event in _records(store, revision or store.revision):
+        place = main.to_bytes(8, "big") + b"_" + sub.to_bytes(8, "big")
+        if event.type == "DELETE":
+            crc = crc32c(place + b"t" + encode_kv(KeyValue(event.kv.key)), crc)
+        else:
+            crc = crc32c(place + encode_kv(event.kv), crc)
+    return HashKVResponse(store.revision, crc, store.compacted)
+
+
+def _records(store: Store, upto: int) -> Iterator[tuple[int, int, Event]]:
+    base = [(kv.mod_revision, store.base.sub(kv.key), Event("PUT", kv)) for kv in store.base]
+    yield from sorted(base, key=lambda record: record[:2])
+    for revision in range(store.base_revision + 1, upto + 1):
+        for sub, event in enumerate(store.events(revision)):
+            yield revision, sub, event
+
+
+def _castagnoli() -> tuple[int, ...]:
+    table = []
+    for byte in range(256):
+        for _ in range(8):
+            byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
+        table.append(byte)
+    return tuple(table)
+
+
+_TABLE = _castagnoli()
+
+
+def crc32c(text: bytes, crc: int = 0) -> int:
+    """The CRC-32C (Castagnoli) of `text`, or of what had the checksum `crc` followed by `text`."""
+    crc ^= 0xFFFFFFFF
+    for byte in text:
+        crc = crc >> 8 ^ _TABLE[(crc ^ byte) & 0xFF]
+    return crc ^ 0xFFFFFFFF

@@ -1,0 +1,574 @@
+"""What clients ask of etcd and what they are told, as values with etcd's names.
+
+A request `Put` is etcd's message `PutRequest`, and so on. Of the header of a response only the revision is here: the
+rest of it (cluster, member, term) is not the store's to know. Requests print as one would type them for etcdctl.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from typing import TypeAlias
+
+FROM_KEY = b"\0"
+"""As `range_end`: all keys from `key` on."""
+
+
+class SortOrder(IntEnum):
+    """In which order a range comes; without one, in that of keys."""
+
+    NONE = 0
+    ASCEND = 1
+    DESCEND = 2
+
+
+class SortTarget(IntEnum):
+    """By what a range is sorted."""
+
+    KEY = 0
+    VERSION = 1
+    CREATE = 2
+    MOD = 3
+    VALUE = 4
+
+
+class CompareResult(IntEnum):
+    """How a compare asks."""
+
+    EQUAL = 0
+    GREATER = 1
+    LESS = 2
+    NOT_EQUAL = 3
+
+
+class CompareTarget(IntEnum):
+    """What a compare asks about."""
+
+    VERSION = 0
+    CREATE = 1
+    MOD = 2
+    VALUE = 3
+    LEASE = 4
+
+
+def prefix_end(prefix: bytes | str) -> bytes:
+    """The `range_end` that makes a range of all keys that begin with `prefix`."""
+    head = as_bytes(prefix).rstrip(b"\xff")
+    return head[:-1] + bytes([head[-1] + 1]) if head else FROM_KEY
+
+
+def as_bytes(text: bytes | str) -> bytes:
+    """Keys and values are bytes; text is taken as UTF-8.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if isinstance(text, str):
+        return text.encode()
+    if isinstance(text, bytes):
+        return text
+    raise TypeError(f"keys and values are bytes or text, not {text!r}")
+
+
+def span(key: bytes, range_end: bytes) -> tuple[bytes, bytes | None]:
+    """Where a range begins, and where it ends (None: nowhere)."""
+    if not range_end:
+        return key, key + b"\0"
+    return key, None if range_end == FROM_KEY else range_end
+
+
+@dataclass(frozen=True, slots=True)
+class KeyValue:
+    """A key as it stands (`mvccpb.KeyValue`).
+
+    Attributes:
+        key: its name.
+        value: what it holds.
+        create_revision: the revision at which it was created (last, if it was deleted in between).
+        mod_revision: the revision at which it was last written.
+        version: how often it was written since it was created.
+        lease: the lease that takes it along when it ends, or 0.
+    """
+
+    key: bytes
+    value: bytes = b""
+    create_revision: int = 0
+    mod_revision: int = 0
+    version: int = 0
+    lease: int = 0
+
+    def __str__(self) -> str:
+        return f"{shown(self.key)} = {shown(self.value)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change of one key: a put with what was put, or a deletion with only key and revision.
+
+    `prev_kv` is what stood there before, if it was asked for.
+    """
+
+    type: str
+    kv: KeyValue
+    prev_kv: KeyValue | None = None
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.kv if self.type == 'PUT' else shown(self.kv.key)}"
+
+
+# --- Requests --------------------------------------------------------------------------------------------------------
+
+
+class _Bytes:
+    """A request whose keys and values may be given as text. It prints as Python without what is usual."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        given = [(field, getattr(self, field.name)) for field in fields(self)]  # type: ignore[arg-type]
+        words = [f"{field.name}={value!r}" for field, value in given if value != field.default]
+        return f"{type(self).__name__}({', '.join(words)})"
+
+    def __post_init__(self) -> None:
+        for name in ("key", "range_end", "value"):
+            given = getattr(self, name, b"")
+            if type(given) is str:
+                object.__setattr__(self, name, given.encode())
+            elif type(given) is not bytes and not (name == "value" and type(given) is int):
+                as_bytes(given)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Range(_Bytes):
+    """Read a key, or all keys in [key, range_end).
+
+    Attributes:
+        key: the key, or where the range begins.
+        range_end: where it ends; empty: one key only, `FROM_KEY`: nowhere.
+        limit: how many keys at most; 0: all.
+        revision: as of which revision; 0: now.
+        sort_order: a `SortOrder`. An unknown one leaves the order of keys; etcd 3.6 refuses it.
+        sort_target: a `SortTarget`.
+        serializable: whether whoever is asked may answer at once, from what it has.
+        keys_only: without values.
+        count_only: only how many there are.
+        min_mod_revision: only keys that were last written at this revision or later; so for the next three. They do
+            not change the count.
+        max_mod_revision: see above.
+        min_create_revision: see above.
+        max_create_revision: see above.
+    """
+
+    key: bytes
+    range_end: bytes = b""
+    limit: int = 0
+    revision: int = 0
+    sort_order: int = 0
+    sort_target: int = 0
+    serializable: bool = False
+    keys_only: bool = False
+    count_only: bool = False
+    min_mod_revision: int = 0
+    max_mod_revision: int = 0
+    min_create_revision: int = 0
+    max_create_revision: int = 0
+
+    def __str__(self) -> str:
+        words = ["get", *_span_words(self.key, self.range_end)]
+        if self.sort_order or self.sort_target:
+            words.append(f"--sort-by={_name(SortTarget, self.sort_target)}")
+            words.append(f"--order={_name(SortOrder, self.sort_order)}")
+        words += _flags(self, "limit", "keys_only", "count_only")
+        words += [f"--rev={self.revision}"] if self.revision else []
+        words += ["--consistency=s"] if self.serializable else []
+        bounds = ("min_mod_revision", "max_mod_revision", "min_create_revision", "max_create_revision")
+        return " ".join(words + _flags(self, *bounds))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Put(_Bytes):
+    """Write a key.
+
+    Attributes:
+        key: the key.
+        value: what it shall hold.
+        lease: the lease that it shall end with; 0 detaches it from the one it had.
+        prev_kv: whether to answer with what stood there.
+        ignore_value: keep the value; the key must exist.
+        ignore_lease: keep the lease; the key must exist.
+    """
+
+    key: bytes
+    value: bytes = b""
+    lease: int = 0
+    prev_kv: bool = False
+    ignore_value: bool = False
+    ignore_lease: bool = False
+
+    def __str__(self) -> str:
+        words = ["put", shown(self.key), *([] if self.ignore_value else [shown(self.value)])]
+        words += [f"--lease={lease_name(self.lease)}"] if self.lease else []
+        return " ".join(words + _flags(self, "prev_kv", "ignore_value", "ignore_lease"))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DeleteRange(_Bytes):
+    """Delete a key, or all keys in [key, range_end); see `Range`."""
+
+    key: bytes
+    range_end: bytes = b""
+    prev_kv: bool = False
+
+    def __str__(self) -> str:
+        return " ".join(["del", *_span_words(self.key, self.range_end), *_flags(self, "prev_kv")])
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Compare(_Bytes):
+    """A condition of a transaction: of one key, or of all keys in [key, range_end).
+
+    Attributes:
+        key: the key, or where the range begins.
+        target: a `CompareTarget`.
+        result: a `CompareResult`: how what is there must compare with `value`.
+        value: a number, or bytes for the target VALUE. What does not fit the target counts as 0 or empty.
+        range_end: where the range ends; see `Range`.
+    """
+
+    key: bytes
+    target: int = CompareTarget.VERSION
+    result: int = CompareResult.EQUAL
+    value: int | bytes = 0
+    range_end: bytes = b""
+
+    def __str__(self) -> str:
+        sign = ("=", ">", "<", "!=")[self.result] if 0 <= self.result <= 3 else f"?{self.result}"
+        span_end = f", {shown(self.range_end)}" if self.range_end else ""
+        value = shown(self.value) if isinstance(self.value, bytes) else self.value
+        return f"{_name(CompareTarget, self.target)}({shown(self.key)}{span_end}) {sign} {value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Txn:
+    """If all of `compare` hold, do `success`, else `failure`: at one revision, or not at all.
+
+    An operation is a `Range`, `Put`, `DeleteRange` or another `Txn`, whose conditions are also asked before anything
+    is done.
+    """
+
+    compare: tuple[Compare, ...] = ()
+    success: tuple[Operation, ...] = ()
+    failure: tuple[Operation, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("compare", "success", "failure"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+
+    def __str__(self) -> str:
+        asked = " and ".join(str(compare) for compare in self.compare) or "true"
+        branches = [
+            f"{word} {{{'; '.join(str(op) for op in ops)}}}"
+            for word, ops in (("then", self.success), ("else", self.failure))
+            if ops
+        ]
+        return " ".join(["txn if", asked, *branches])
+
+
+Operation: TypeAlias = Range | Put | DeleteRange | Txn | None
+"""One operation of a transaction; None is one that says nothing, which etcd refuses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """Forget what was before `revision`, except what still stands at it; `physical` waits until it is done."""
+
+    revision: int
+    physical: bool = False
+
+    def __str__(self) -> str:
+        return " ".join(["compaction", str(self.revision), *_flags(self, "physical")])
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseGrant:
+    """Give a lease of `ttl` seconds, called `id`; for 0 the store chooses."""
+
+    ttl: int
+    id: int = 0
+
+    def __str__(self) -> str:
+        return f"lease grant {self.ttl}" + (f" --id={lease_name(self.id)}" if self.id else "")
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRevoke:
+    """End a lease, and delete its keys at one revision."""
+
+    id: int
+
+    def __str__(self) -> str:
+        return f"lease revoke {lease_name(self.id)}"
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseKeepAlive:
+    """Let a lease begin anew. (etcd's leader does this in its memory; here it is a command, so every server knows)."""
+
+    id: int
+
+    def __str__(self) -> str:
+        return f"lease keep-alive --once {lease_name(self.id)}"
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseExpire:
+    """End every lease whose time is over, by the time that this command carries: only the log tells the time.
+
+    Proposed by the leader. (etcd's leader proposes a `LeaseRevoke` for each.)
+    """
+
+    def __str__(self) -> str:
+        return "lease expire"
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTimeToLive:
+    """How long a lease has left, and with `keys` also which keys it holds."""
+
+    id: int
+    keys: bool = False
+
+    def __str__(self) -> str:
+        return " ".join(["lease timetolive", lease_name(self.id), *_flags(self, "keys")])
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLeases:
+    """Which leases there are, soonest over first."""
+
+    def __str__(self) -> str:
+        return "lease list"
+
+
+Request: TypeAlias = (
+    Range
+    | Put
+    | DeleteRange
+    | Txn
+    | Compaction
+    | LeaseGrant
+    | LeaseRevoke
+    | LeaseKeepAlive
+    | LeaseExpire
+    | LeaseTimeToLive
+    | LeaseLeases
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchCreate(_Bytes):
+    """Ask to be told of every change of a key, or of all keys in [key, range_end).
+
+    Attributes:
+        key: see `Range`; empty: from the first key on.
+        range_end: see `Range`.
+        start_revision: from which revision on; 0: from now on.
+        progress_notify: whether to be told from time to time how far one has come, if nothing else was to tell.
+        filters: what not to be told: `NOPUT`, `NODELETE`.
+        prev_kv: whether events hold what stood there before.
+        watch_id: how to call the watcher; 0: the stream chooses.
+        fragment: whether a response that is too large for one message may be split.
+    """
+
+    key: bytes
+    range_end: bytes = b""
+    start_revision: int = 0
+    progress_notify: bool = False
+    filters: tuple[int, ...] = ()
+    prev_kv: bool = False
+    watch_id: int = 0
+    fragment: bool = False
+
+    def __str__(self) -> str:
+        words = ["watch", *_span_words(self.key, self.range_end)]
+        words += [f"--rev={self.start_revision}"] if self.start_revision else []
+        return " ".join(words + _flags(self, "prev_kv", "progress_notify"))
+
+
+NOPUT = 0
+"""As a filter: no puts."""
+NODELETE = 1
+"""As a filter: no deletions."""
+
+
+# --- Responses -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RangeResponse:
+    """The keys found; `count` is how many are in the range whatever the limit, `more` whether the limit cut it."""
+
+    revision: int = 0
+    kvs: tuple[KeyValue, ...] = ()
+    more: bool = False
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PutResponse:
+    """Written at `revision`; `prev_kv` is what stood there, if it was asked for and there was something."""
+
+    revision: int = 0
+    prev_kv: KeyValue | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRangeResponse:
+    """How many keys were deleted. If none was, the revision is still the one before."""
+
+    revision: int = 0
+    deleted: int = 0
+    prev_kvs: tuple[KeyValue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TxnResponse:
+    """Whether the conditions held, and what the operations of that branch gave. A nested one has no revision (0)."""
+
+    revision: int = 0
+    succeeded: bool = False
+    responses: tuple[RangeResponse | PutResponse | DeleteRangeResponse | TxnResponse, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CompactionResponse:
+    """Compacted; that makes no new revision."""
+
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseGrantResponse:
+    """The lease `id` was given for `ttl` seconds, perhaps more than was asked for."""
+
+    revision: int = 0
+    id: int = 0
+    ttl: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRevokeResponse:
+    """The lease is over; `revision` is that at which its keys were deleted, if it had any."""
+
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseKeepAliveResponse:
+    """The lease has `ttl` seconds again; 0 if there is no such lease."""
+
+    revision: int = 0
+    id: int = 0
+    ttl: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTimeToLiveResponse:
+    """The lease has `ttl` whole seconds left of `granted_ttl`; -1 if there is no such lease."""
+
+    revision: int = 0
+    id: int = 0
+    ttl: int = 0
+    granted_ttl: int = 0
+    keys: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLeasesResponse:
+    """The names of all leases."""
+
+    revision: int = 0
+    leases: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseExpireResponse:
+    """Which leases are over now."""
+
+    revision: int = 0
+    expired: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WatchResponse:
+    """What a watcher is told.
+
+    Attributes:
+        revision: that of the events if they are of one revision; else the current one: everything up to it was told.
+        watch_id: who is told; -1: all of the stream.
+        created: the watcher begins.
+        canceled: the watcher ends.
+        compact_revision: it ends because what it asks for was compacted away, up to here.
+        cancel_reason: why it ends, in words.
+        fragment: more of the same revision follows.
+        events: what happened, in order.
+    """
+
+    revision: int = 0
+    watch_id: int = 0
+    created: bool = False
+    canceled: bool = False
+    compact_revision: int = 0
+    cancel_reason: str = ""
+    fragment: bool = False
+    events: tuple[Event, ...] = ()
+
+
+Response: TypeAlias = (
+    RangeResponse
+    | PutResponse
+    | DeleteRangeResponse
+    | TxnResponse
+    | CompactionResponse
+    | LeaseGrantResponse
+    | LeaseRevokeResponse
+    | LeaseKeepAliveResponse
+    | LeaseTimeToLiveResponse
+    | LeaseLeasesResponse
+    | LeaseExpireResponse
+)
+
+
+# --- In words --------------------------------------------------------------------------------------------------------
+
+
+def shown(text: bytes) -> str:
+    """Bytes as one would type them in a shell."""
+    return shlex.quote(text.decode(errors="backslashreplace"))
+
+
+def lease_name(id: int) -> str:
+    """A lease as etcdctl names it: in hexadecimal."""
+    return f"{id:x}"
+
+
+def _span_words(key: bytes, range_end: bytes) -> list[str]:
+    if not range_end:
+        return [shown(key)]
+    if range_end == FROM_KEY:
+        return ["''", "--prefix"] if key == b"\0" else [shown(key), "--from-key"]
+    if range_end == prefix_end(key):
+        return [shown(key), "--prefix"]
+    return [shown(key), shown(range_end)]
+
+
+def _flags(request: object, *names: str) -> list[str]:
+    """Those of the fields that are not as they are by themselves, as options of a command."""
+    usual = {field.name: field.default for field in fields(request)}  # type: ignore[arg-type]
+    given = {name: getattr(request, name) for name in names if getattr(request, name) != usual[name]}
+    return [f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}") for name, value in given.items()]
+
+
+def _name(kind: type[IntEnum], value: int) -> str:
+    return kind(value).name.lower() if value in kind._value2member_map_ else str(value)
