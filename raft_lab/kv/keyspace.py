@@ -117,7 +117,7 @@ class KeySpace:
             return NotImplemented
         if self._kvs is other._kvs and self._subs is other._subs:
             return True
-        if self._kvs != other._kvs or self._subs != other._subs:
+        if not (self._kvs == other._kvs and self._subs == other._subs):  # `!=` of two empty maps of rpds is true
             return False
         other._kvs, other._subs, other._order = self._kvs, self._subs, self._order
         return True
