@@ -81,6 +81,15 @@ def opened(browser: Browser, tape: dict[str, Any]) -> tuple[LabPage, float]:
     return lab, lab.page.evaluate(LOAD, [*bundle(), json.dumps(tape)])
 
 
+def evenness(count: int, gaps: list[float]) -> str:
+    """How evenly the pictures of five seconds came."""
+    median, worst, longest = gaps
+    return (
+        f"{count / 5:.0f} pictures a second, median gap {median:.1f} ms, worst 1 % from {worst:.1f} ms, "
+        f"longest {longest:.1f} ms"
+    )
+
+
 def play(browser: Browser, name: str, tape: dict[str, Any], view: str, depth: int, speed: str = "1") -> None:
     """Play for five seconds from `depth` and print how evenly pictures come."""
     lab, _ = opened(browser, {**tape, "cursor": depth})
@@ -89,12 +98,9 @@ def play(browser: Browser, name: str, tape: dict[str, Any], view: str, depth: in
     lab.page.get_by_label("Speed", exact=True).select_option(speed)
     flying = lab.page.locator("[data-message]").count()
     lab.page.get_by_role("button", name="Play", exact=True).click()
-    count, median, worst, longest = lab.page.evaluate(PICTURES, 5000)
+    count, *gaps = lab.page.evaluate(PICTURES, 5000)
     at = int(lab.page.get_attribute(".raft-lab", "data-step") or 0)
-    print(
-        f"{name}, {view}, {speed}x, {flying} messages at first: {count / 5:.0f} pictures a second "
-        f"(median gap {median:.1f} ms, worst 1 % from {worst:.1f} ms, longest {longest:.1f} ms), {at - depth} steps played"
-    )
+    print(f"{name}, {view}, {speed}x, {flying} messages at first, {at - depth} steps played: {evenness(count, gaps)}")
     lab.page.close()
 
 
@@ -125,11 +131,8 @@ def main() -> None:
         play(browser, "7 servers, 2,000 steps", long, "Logs", 1000)
         play(browser, "7 servers, 2,000 steps", long, "Space-time", 1000)
         empty = browser.new_page()
-        count, median, worst, longest = empty.evaluate(PICTURES, 5000)
-        print(
-            f"an empty page: {count / 5:.0f} pictures a second (median gap {median:.1f} ms, "
-            f"worst 1 % from {worst:.1f} ms, longest {longest:.1f} ms)"
-        )
+        count, *gaps = empty.evaluate(PICTURES, 5000)
+        print(f"an empty page: {evenness(count, gaps)}")
         browser.close()
 
 

@@ -2,6 +2,7 @@
 
 python tests/browser/moments.py pictures/            # all moments, light and dark, at 1280 and 700 pixels
 python tests/browser/moments.py pictures/ figure_8   # one of them
+python tests/browser/moments.py --readme             # the picture in the README
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ THEMES = {
     "body{background:#111}",
 }
 WIDTHS = (700, 1280)
+README_PICTURE = Path(__file__).parents[2] / "lessons" / "images" / "lab.png"
 
 
 def split_vote() -> Cluster:
@@ -173,7 +175,7 @@ def show(page: Any, cluster: Cluster, width: int, theme: str) -> None:
     now = cluster.now
     before = now.parent.id if now.parent else now.id
     code, css = bundle()
-    page.set_viewport_size({"width": width, "height": 900})
+    page.set_viewport_size({"width": width, "height": 900 if width > 840 else 1400})
     page.goto("about:blank")
     page.set_content(PAGE)
     page.evaluate(
@@ -192,12 +194,20 @@ def main() -> None:
 
     from browser.chromium import ARGUMENTS, find_chromium
 
+    readme = sys.argv[1:] == ["--readme"]
     folder, *names = sys.argv[1:] or ["pictures"]
-    Path(folder).mkdir(parents=True, exist_ok=True)
+    if not readme:
+        Path(folder).mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
-        page = browser.new_page(device_scale_factor=1)
+        page = browser.new_page(device_scale_factor=1.5 if readme else 1)
         page.on("pageerror", lambda error: print("error on the page:", error))
+        if readme:
+            show(page, stale_leader(), 1144, "light")
+            page.wait_for_timeout(420)
+            page.locator(".raft-lab").screenshot(path=README_PICTURE)
+            print(README_PICTURE)
+            return
         for name in names or MOMENTS:
             cluster = MOMENTS[name]()
             for theme in THEMES:

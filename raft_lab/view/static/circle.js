@@ -13,7 +13,7 @@ const RING_REACH = { x: 188, y: 144 };
 
 /** How large a node is: smaller as servers become many. @param {number} count */
 export function nodeSizeFor(count) {
-  return count > 5 ? 31 : 36;
+  return count > 7 ? 27 : count > 5 ? 31 : 36;
 }
 
 /** A seat on the ring: the first at the top, then clockwise; or a place this far outside of it.

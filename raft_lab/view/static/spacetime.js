@@ -218,7 +218,7 @@ export class SpaceTime {
     keep(this.#layers.times, this.#times, keys, () => ({ text: draw("text", { class: "rl-st-time", y: 12 }) }), ({ text }) => text);
     for (const [key, { text }] of this.#times) {
       const id = tape.branch[Number(key)];
-      put(text, "x", this.#x(Number(key)).toFixed(1));
+      put(text, "x", Math.max(26, this.#x(Number(key))).toFixed(1));
       if (id !== undefined) say(text, clockText(tape.frame(id).time_us));
     }
   }
