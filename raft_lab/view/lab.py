@@ -114,7 +114,7 @@ class Lab(anywidget.AnyWidget):
                     "cursor": self.cluster.now.id,
                     "total": len(steps),
                     "names": frames.names(self.cluster.tape),
-                    "likely": [frames.encode_step(step) for step in self.cluster.foresee(LIKELY)],
+                    "likely": [frames.encode_step(step) for step in self.cluster.foresee(LIKELY)] if reply_to else [],
                     "reply_to": reply_to,
                 }
             )

@@ -159,7 +159,9 @@ def test_in_the_recorded_past_nothing_is_foretold():
     cluster.step(5)
     lab = Heard(cluster)
     cluster.goto(2)
-    assert lab.said[-1]["likely"] == []
+    assert lab.ask(do="hello", have=6)["likely"] == []
+    cluster.goto(5)
+    assert lab.ask(do="hello", have=6)["likely"] != []
 
 
 def test_a_handler_that_fails_is_not_foretold_and_fails_when_it_is_asked_for():
