@@ -136,12 +136,12 @@ export class Tree {
     const group = draw("g", { class: "rl-track-of", tabindex: 0, role: "button" }, line, dot, name, hit);
     let at = -1;
     const tip = () => Number(group.getAttribute("data-tip"));
-    group.addEventListener("focus", () => this.#look((at = tip()), group));
-    group.addEventListener("pointermove", (event) => this.#look(this.#near(tip(), event.clientX), group));
+    group.addEventListener("focus", () => this.#look((at = tip())));
+    group.addEventListener("pointermove", (event) => this.#look(this.#near(tip(), event.clientX)));
     group.addEventListener("click", (event) => this.#enter(this.#near(tip(), event.clientX)));
     group.addEventListener("keydown", (event) => {
       const way = event.key === "ArrowLeft" ? -1 : event.key === "ArrowRight" ? 1 : 0;
-      if (way) this.#look((at = this.#beside(tip(), at, way)), group);
+      if (way) this.#look((at = this.#beside(tip(), at, way)));
       else if (event.key === "Enter") this.#enter(at);
       else if (event.key === "ArrowDown" || event.key === "ArrowUp") this.#walk(group, event.key === "ArrowDown" ? 1 : -1);
       else return;
@@ -181,8 +181,8 @@ export class Tree {
     this.session.go(id);
   }
 
-  /** Show this step in the small; -1 shows none. @param {number} id @param {Element} [track] */
-  #look(id, track) {
+  /** Show this step in the small, below the tree; -1 shows none. @param {number} id */
+  #look(id) {
     const { tape } = this.session;
     const shown = tape.has(id);
     show(this.#tip, shown);
@@ -195,9 +195,7 @@ export class Tree {
     put(this.#spot, "cx", this.#x(tape.depth(id)).toFixed(1));
     put(this.#spot, "cy", this.#y(row));
     const box = this.element.getBoundingClientRect();
-    const line = (track ?? this.#picture).getBoundingClientRect();
     this.#tip.style.left = `${Math.min(Math.max(0, box.width - 330), Math.max(0, this.#x(tape.depth(id)) - 165))}px`;
-    this.#tip.style.top = `${Math.min(line.bottom, box.bottom) - box.top + 6}px`;
   }
 }
 
