@@ -162,7 +162,8 @@ class _Exploration:
         failure, failing = "", None
         try:
             found = search.run(bounds.depth, bounds.states, watch)
-            engine.behaviour.recheck()
+            if found.stopped != "interrupted":
+                engine.behaviour.recheck()
         except HandlerError as error:
             failure, found = str(error), search.found()
             if engine.doing is not None and search.at != BEYOND:

@@ -216,7 +216,6 @@ class Search:
                     why = "depth"
                     break
                 level = self._next(level, sys.maxsize if states is None else states, until)
-                self.depth += bool(level)
         except _Stop as stop:
             why = stop.why
             path = self.path(stop.state, broken=why == "broken")
@@ -255,6 +254,7 @@ class Search:
                                 raise _Stop("found", child)
         finally:
             self.transitions += made // 2
+            self.depth += bool(following)
         return following
 
     # What is remembered

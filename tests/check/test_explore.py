@@ -1,6 +1,10 @@
 """Exploring: every run within stated bounds, shortest first."""
 
+import os
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -235,6 +239,32 @@ def test_the_same_search_gives_the_same_report():
         return report.states, report.transitions, report.depth, report.hit, report.counterexample.actions
 
     assert once() == once()
+
+
+SEARCH = """
+from check.broken import VotesTwice
+from raft_lab import Cluster, explore
+report = explore(Cluster(3, server=VotesTwice), crashes=1, invariants={"Election Safety"})
+print(report.states, report.transitions, report.depth, sorted(report.hit), report.handler_calls, report.counterexample)
+print(explore(Cluster(3, rules=["pre-vote"]), term=1, drops=1, states=3000))
+"""
+
+
+def test_the_same_search_gives_the_same_report_whatever_python_hashes():
+    def printed(seed: str) -> str:
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[1])}
+        done = subprocess.run(
+            [sys.executable, "-c", SEARCH], env=environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    assert printed("1") == printed("2")
+    assert "Election Safety is broken" in printed("3")
+
+
+def test_a_search_that_is_cut_short_says_how_far_it_came():
+    assert explore(Cluster(3), term=1, states=4, symmetry=False).depth == 1
+    assert explore(Cluster(3), term=1, states=5, symmetry=False).depth == 2
 
 
 def test_exploring_leaves_the_cluster_as_it_was():
