@@ -61,6 +61,13 @@ def request_size(op: Any) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class HashKV:
+    """Ask a member for the checksum of what it holds up to `revision` (0: now)."""
+
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class HashKVResponse:
     """The checksum of a store, and up to where it was compacted: two members that agree on both hold the same."""
 
