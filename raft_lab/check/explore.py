@@ -15,6 +15,7 @@ from raft_lab.check.bounds import Bounds
 from raft_lab.check.counterexample import Counterexample, Run
 from raft_lab.check.engine import Engine
 from raft_lab.check.invariants import INVARIANTS, broken_by
+from raft_lab.check.purity import refuse_impure
 from raft_lab.check.remembering import is_reference
 from raft_lab.check.search import BEYOND, Found, Search
 from raft_lab.check.symmetry import symmetries
@@ -41,7 +42,7 @@ class Report:
         hit: names of the bounds that kept it from looking further.
         counterexample: the shortest run that breaks an invariant, or None.
         reached: for every question asked with `reach`, whether some run came there.
-        failure: what a handler raised, in words, or ''.
+        failure: what a handler raised, or why its class cannot be trusted, in words; or ''.
         found: the shortest run to what `until` asks for, or None.
         failing: the run at whose end the handler failed, or None.
         interrupted: whether somebody stopped it before it was done.
@@ -134,7 +135,17 @@ def explore(
             bounds.reconfigurations or bounds.single_changes or reach or until or _changes(world)
         )
     engine = Engine(world, bounds, asked, symmetries(world) if symmetry else ())
-    return _Exploration(engine, Search(engine), dict(reach or {}), until, cluster.code()).report()
+    report = _Exploration(engine, Search(engine), dict(reach or {}), until, cluster.code()).report()
+    return report if report.failure else _if_pure(world, report)
+
+
+def _if_pure(world: World, report: Report) -> Report:
+    """What was seen counts only if the handlers would do the same again."""
+    try:
+        refuse_impure(world.behaviour)
+    except HandlerError as error:
+        return replace(report, counterexample=None, found=None, failure=str(error))
+    return report
 
 
 def _changes(world: World) -> bool:

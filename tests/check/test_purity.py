@@ -7,7 +7,7 @@ from collections import deque
 import pytest
 
 from check.broken import BareHeartbeats, CountsVotesByNumber, FromTheBeginning, VotesTwice
-from raft_lab import HandlerError, RequestVoteReply, Server, with_rules, without
+from raft_lab import Cluster, HandlerError, RequestVoteReply, Server, explore, with_rules, without
 from raft_lab.check.purity import refuse_impure
 
 heard = []
@@ -114,6 +114,17 @@ class NeverEnds(Server):
 def test_what_is_not_pure_is_named(engine, said):
     with pytest.raises(HandlerError, match=said):
         refuse_impure(engine)
+
+
+@pytest.mark.parametrize(
+    "engine", [Clocks, Addresses, SharesOnTheClass, SharesAGlobal, SetsTheClass, Hashes], ids=lambda e: e.__name__
+)
+def test_a_search_with_such_a_handler_says_so_instead_of_what_it_saw(engine):
+    report = explore(Cluster(3, server=engine), term=1, states=2000)
+    with pytest.raises(HandlerError) as refused:
+        refuse_impure(engine)
+    assert report.failure == str(refused.value)
+    assert report.counterexample is None
 
 
 class AsksEveryone(Server):
