@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Mapping
 from typing import Any
 
 from raft_lab.check.invariants import INVARIANTS
@@ -18,25 +17,15 @@ from raft_lab.raft.membership import Configuration
 from raft_lab.raft.messages import (
     AppendEntries,
     AppendEntriesReply,
-    InstallSnapshot,
     InstallSnapshotReply,
-    Message,
-    PreVote,
     PreVoteReply,
-    RequestVote,
     RequestVoteReply,
-    TimeoutNow,
 )
 from raft_lab.raft.rules import RULES
 from raft_lab.raft.state import (
-    Accepted,
-    Answer,
-    Applied,
     Candidate,
     Leader,
     PreCandidate,
-    ReadDone,
-    Rejected,
     State,
 )
 from raft_lab.sim import actions, share
@@ -44,6 +33,8 @@ from raft_lab.sim.cluster import Cluster, step_code
 from raft_lab.sim.schedule import TIMERS, Flight, Schedule
 from raft_lab.sim.tape import Step, Tape
 from raft_lab.sim.world import World
+from raft_lab.view import labels
+from raft_lab.view.answers import content_by_key, told
 
 Json = dict[str, Any]
 
@@ -105,7 +96,7 @@ def encode_step(step: Step) -> Json:
         "code": step_code(step),
         "share": share.part(step),
         "marks": _marks(step),
-        **_clients(step),
+        **told(step),
     }
     if step.parent is None or step.id % KEYFRAME_EVERY == 0:
         encoded["frame"] = frame(step)
@@ -343,8 +334,8 @@ def _message(flight: Flight, world: World) -> Json:
         "reply": isinstance(m, RequestVoteReply | AppendEntriesReply | PreVoteReply | InstallSnapshotReply),
         "ok": getattr(m, "vote_granted", getattr(m, "success", True)),
         "heartbeat": isinstance(m, AppendEntries) and not m.entries,
-        "label": _label(m),
-        "text": _row(m),
+        "label": labels.label(m),
+        "text": labels.row(m),
         "fields": {name: _printed(getattr(m, name)) for name in shown},
         "sent_us": flight.sent_us,
         "due_us": flight.due_us,
@@ -360,99 +351,10 @@ def _message(flight: Flight, world: World) -> Json:
     }
 
 
-def _label(m: Message) -> str:
-    match m:
-        case RequestVote():
-            return "vote?"
-        case RequestVoteReply():
-            return "yes" if m.vote_granted else "no"
-        case AppendEntries():
-            first, last = m.prev_log_index + 1, m.prev_log_index + len(m.entries)
-            return "beat" if not m.entries else f"append {first}" if first == last else f"append {first}–{last}"
-        case AppendEntriesReply():
-            return f"ok {m.match_index}" if m.success else "no"
-        case PreVote():
-            return "would you?"
-        case PreVoteReply():
-            return "yes" if m.vote_granted else "no"
-        case InstallSnapshot():
-            return f"snapshot {m.snapshot.last_included_index}"
-        case InstallSnapshotReply():
-            return f"ok {m.match_index}"
-        case TimeoutNow():
-            return "take over"
-
-
-def _row(m: Message) -> str:
-    """What stands beside `S1 → S2` in a list of messages."""
-    match m:
-        case RequestVote():
-            log = f"log ends with {m.last_log_index} of term {m.last_log_term}" if m.last_log_index else "empty log"
-            return f"vote? term {m.term}, {log}"
-        case RequestVoteReply():
-            return f"{'yes' if m.vote_granted else 'no'}, term {m.term}"
-        case AppendEntries():
-            return f"{_label(m) if m.entries else 'heartbeat'}, term {m.term}, committed {m.leader_commit}"
-        case AppendEntriesReply():
-            return f"matches up to {m.match_index}, term {m.term}" if m.success else f"refused, term {m.term}"
-        case PreVote():
-            return f"pre-vote? for term {m.term}"
-        case PreVoteReply():
-            return f"pre-vote {'yes' if m.vote_granted else 'no'}, term {m.term}"
-        case InstallSnapshot():
-            return f"snapshot up to {m.snapshot.last_included_index}, term {m.term}"
-        case InstallSnapshotReply():
-            return f"matches up to {m.match_index}, term {m.term}"
-        case TimeoutNow():
-            return f"take over, term {m.term}"
-
-
 def _printed(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "none"
     return "yes" if value is True else "no" if value is False else str(value)
-
-
-def _clients(step: Step) -> Json:
-    """What a client asked for at this step, and what clients were told."""
-    told: Json = {}
-    match step.action:
-        case actions.Propose(_, op):
-            told["ask"] = {"kind": "propose", "what": str(op)}
-        case actions.Read(_, id, how):
-            told["ask"] = {"kind": "read", "what": "read" if how == "read-index" else f"{how} read", "id": id}
-    log = step.world.servers[step.action.actor].log if step.action and step.action.actor in step.world.servers else None
-    answers = [encoded for answer in step.transition.answers if (encoded := _answer(answer, log))]
-    if answers:
-        told["answers"] = answers
-    return told
-
-
-def _answer(answer: Answer, log: Log | None) -> Json:
-    match answer:
-        case Accepted(index, term):
-            return {"kind": "accepted", "index": index, "term": term}
-        case Rejected(_, reason):
-            return {"kind": "rejected", "what": reason}
-        case Applied(index, _, reply) if log and log.first_index <= index <= log.last_index:
-            return {"kind": "applied", "index": index, "term": log.term(index), "what": str(reply)}
-        case ReadDone(id, index, content):
-            return {"kind": "read", "id": id, "index": index, "what": content_text(content)}
-    return {}
-
-
-def content_by_key(content: Any) -> dict[str, str]:
-    """What a state machine holds, by key."""
-    if not isinstance(content, Mapping):
-        content = content.shown() if hasattr(content, "shown") else {"": content}
-    return {str(key): str(value) for key, value in content.items()}
-
-
-def content_text(content: Any) -> str:
-    """What a state machine holds, in one line."""
-    return (
-        ", ".join(f"{key} = {value}" if key else value for key, value in content_by_key(content).items()) or "nothing"
-    )
 
 
 def _message_id(step: Step) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.narrator import message_text
-from raft_lab.view.frames import content_by_key
+from raft_lab.view.answers import content_by_key
 
 if TYPE_CHECKING:
     import pandas as pd
