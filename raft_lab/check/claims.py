@@ -31,7 +31,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from raft_lab.check.situations import Crash, Situation
+from raft_lab.check.standing import Crash, Situation
 from raft_lab.check.wording import log_in_words, role_in_words
 from raft_lab.raft.messages import (
     AppendEntries,

@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from raft_lab.check.claims import CLAIMS, Case, Claim
-from raft_lab.check.situations import KINDS, Crash, Situation, kind_of, size, small
+from raft_lab.check.situations import KINDS, small
+from raft_lab.check.standing import Crash, Situation, kind_of, size
 from raft_lab.check.wording import situation_in_words
 from raft_lab.raft.errors import HandlerError
 from raft_lab.raft.log import Log

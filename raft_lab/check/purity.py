@@ -14,7 +14,8 @@ from types import FunctionType, ModuleType
 from typing import Any
 from weakref import WeakSet
 
-from raft_lab.check.situations import KINDS, Situation, small
+from raft_lab.check.situations import KINDS, small
+from raft_lab.check.standing import Situation
 from raft_lab.raft.errors import HandlerError
 from raft_lab.raft.guard import foreign_code, foreign_functions, used_by
 from raft_lab.raft.log import Log

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from raft_lab.check.situations import Crash, Situation
+from raft_lab.check.standing import Crash, Situation
 from raft_lab.raft.log import Log
 from raft_lab.raft.messages import (
     AppendEntries,

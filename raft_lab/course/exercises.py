@@ -16,7 +16,8 @@ from raft_lab.check.counterexample import Counterexample
 from raft_lab.check.differences import Difference, difference, differences
 from raft_lab.check.explore import Bounds, explore
 from raft_lab.check.purity import refuse_impure
-from raft_lab.check.situations import Situation, kind_of
+from raft_lab.check.situations import small
+from raft_lab.check.standing import Situation, kind_of
 from raft_lab.raft.errors import HandlerError
 from raft_lab.raft.server import Server
 from raft_lab.raft.state import Receive
@@ -123,7 +124,7 @@ class Exercise:
             return Verdict(False, refusal)
         try:
             refuse_impure(answer)
-            broken = self._shortest_run(answer)
+            broken, explored = self._shortest_run(answer)
             found = self._guilty_step(answer, broken) if broken else None
             found = found or differences(answer, self.kinds)
             if broken is not None:
@@ -141,8 +142,9 @@ class Exercise:
         return Verdict(
             True,
             f"Your {self.missing[0]} does what {self.source} says.",
-            looked="Compared with the rule in every small situation and in many larger ones, and explored from "
-            f"{len(self.stages)} starting points within bounds. That is evidence, not proof.",
+            looked=f"Compared with the rule in {sum(len(small(kind)) for kind in self.kinds):,} small situations "
+            f"and in some longer runs; explored {explored:,} states from {len(self.stages)} starting points, within "
+            "bounds. That is evidence, not proof.",
             points=self.points,
         )
 
@@ -155,18 +157,20 @@ class Exercise:
             return f"{answer.__name__} has no {wanted} yet: write one."
         return ""
 
-    def _shortest_run(self, answer: type[Server]) -> Counterexample | None:
-        """The shortest run that breaks anything; rather one that breaks a property of Figure 3, if there is one."""
+    def _shortest_run(self, answer: type[Server]) -> tuple[Counterexample | None, int]:
+        """The shortest run that breaks anything, rather a property of Figure 3; and how many states were seen."""
+        explored = 0
         for stage, bounds in self.stages:
             report = explore(stage(answer), bounds=bounds)
+            explored += report.states
             if report.counterexample is not None and report.counterexample.violation.invariant not in SAFETY:
                 telling = explore(stage(answer), bounds=bounds, invariants=SAFETY)
                 report = telling if telling.counterexample else report
             if report.failure:
                 raise HandlerError(report.failure)
             if report.counterexample is not None:
-                return report.counterexample
-        return None
+                return report.counterexample, explored
+        return None, explored
 
     def _guilty_step(self, answer: type[Server], broken: Counterexample) -> Difference | None:
         """The first step of the run in which the handler did not do what the rule says, if there is one."""

@@ -40,6 +40,8 @@ def test_the_right_answer_earns_its_points():
     assert verdict.passed, verdict
     assert verdict.points == 5
     assert "does what Figure 2 says" in verdict.summary
+    assert "small situations" in verdict.looked
+    assert "states from 4 starting points" in verdict.looked
     assert "evidence, not proof" in verdict.looked
 
 
