@@ -1,8 +1,8 @@
 """How long after a click the picture has changed, in a real JupyterLab: python tests/benchmarks/click_latency.py.
 
 A lab with 500 past steps stands beside the barest widget that can be: one button, whose click goes to Python and comes
-back as a text. Their clicks take turns, so that both meet the same machine. A step is shown when it was foretold, which is
-before the kernel has confirmed it; an act always waits for the kernel. Numbers are milliseconds.
+back as a text. Their clicks take turns, so that both meet the same machine. A step is shown when it was foretold, which
+is before the kernel has confirmed it; an act always waits for the kernel. Numbers are milliseconds.
 """
 
 from __future__ import annotations
