@@ -2,12 +2,12 @@
 
 from raft_lab.course.compaction import INSTALL_SNAPSHOT
 from raft_lab.course.exercises import REQUEST_VOTE, Exercise, Verdict
-from raft_lab.course.experiments import elections_by_spread
 from raft_lab.course.puzzles import Puzzle, Standing
 from raft_lab.course.questions import ask
 from raft_lab.course.quorums import HAS_QUORUM
 from raft_lab.course.reading import ANSWER_READS, reads_compared
 from raft_lab.course.replication import APPEND_ENTRIES
+from raft_lab.course.sweeps import Sweep, elections_by_spread, sweep, until_committed, until_led, until_led_again
 
 __all__ = [
     "ANSWER_READS",
@@ -18,8 +18,13 @@ __all__ = [
     "Exercise",
     "Puzzle",
     "Standing",
+    "Sweep",
     "Verdict",
     "ask",
     "elections_by_spread",
     "reads_compared",
+    "sweep",
+    "until_committed",
+    "until_led",
+    "until_led_again",
 ]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from raft_lab.sim.cluster import Cluster
 from raft_lab.view.picture import term_colour
+from raft_lab.view.tables import commit_times
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -69,5 +70,37 @@ def timeline(cluster: Cluster) -> go.Figure:
         yaxis={"categoryorder": "array", "categoryarray": list(reversed(cluster.servers))},
         height=120 + 44 * len(cluster.servers),
         margin={"l": 50, "r": 20, "t": 50, "b": 45},
+    )
+    return cast("go.Figure", figure)
+
+
+def commit_latency(cluster: Cluster) -> go.Figure:
+    """How long each command of this branch took, from the client's request to its commit; open ones are marked."""
+    import plotly.graph_objects as go
+
+    commands = commit_times(cluster)
+    end = cluster.schedule.now_us
+    figure: Any = go.Figure()
+    for committed, name, pattern in ((True, "committed", ""), (False, "not committed so far", "/")):
+        mine = [(i, op, came, done) for i, _, op, came, done in commands if (done is not None) == committed]
+        figure.add_bar(
+            name=name,
+            x=[came / 1000 for _, _, came, _ in mine],
+            y=[((end if done is None else done) - came) / 1000 for *_, came, done in mine],
+            width=3,
+            marker={
+                "color": "#0072B2" if committed else "#D55E00",
+                "pattern": {"shape": pattern},
+                "line": {"color": "#1f2328", "width": 0.5},
+            },
+            customdata=[[index, op] for index, op, *_ in mine],
+            hovertemplate="%{customdata[1]}, entry %{customdata[0]}<br>at at %{x:.1f} ms: %{y:.1f} ms<extra></extra>",
+        )
+    figure.update_layout(
+        title="From request to commit",
+        xaxis={"title": "milliseconds at which the client asked"},
+        yaxis={"title": "milliseconds until commit", "rangemode": "tozero"},
+        height=320,
+        margin={"l": 60, "r": 20, "t": 50, "b": 45},
     )
     return cast("go.Figure", figure)

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raft_lab.raft.state import Accepted
+from raft_lab.sim.actions import Propose
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.narrator import message_text
 from raft_lab.view.answers import content_by_key
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def commit_times(cluster: Cluster) -> list[tuple[int, int, str, int, int | None]]:
+    """For each command accepted on this branch: index, term, words, when it came and when it was first committed."""
+    found = []
+    path = cluster.history
+    for number, step in enumerate(path):
+        reply = step.transition.reply
+        if not isinstance(step.action, Propose) or not isinstance(reply, Accepted):
+            continue
+        known = (later for later in path[number:] if later.world.ghosts.committed.last_index >= reply.index)
+        done = next((s for s in known if s.world.ghosts.committed.term(reply.index) == reply.term), None)
+        came = step.schedule.now_us
+        found.append((reply.index, reply.term, step.action.op, came, done.schedule.now_us if done else None))
+    return found
 
 
 class Tables:
@@ -99,6 +116,42 @@ class Tables:
         ]  # fmt: skip
         columns = ["kind", "src", "dst", "term", "text", "sent_us", "due_us", "held"]
         return pd.DataFrame(rows, columns=columns)
+
+    @property
+    def agenda(self) -> pd.DataFrame:
+        """One row an action that one can ask for now: the code that does it, and why it is not possible, if so."""
+        import pandas as pd
+
+        rows = [(a.verb, a.actor, str(a), not why, why) for a, why in self._cluster.every_action()]
+        return pd.DataFrame(rows, columns=["action", "server", "code", "possible", "reason"])
+
+    @property
+    def branches(self) -> pd.DataFrame:
+        """One row a branch of history: its last step, how long it is, and whether one stands on it."""
+        import pandas as pd
+
+        here = self._cluster.now
+        rows = [
+            (step.id, len(step.path()) - 1, step.schedule.now_us, str(step.sentence), here in step.path())
+            for step in self._cluster.branches
+        ]
+        return pd.DataFrame(rows, columns=["last_step", "steps", "time_us", "sentence", "here"]).set_index("last_step")
+
+    @property
+    def violations(self) -> pd.DataFrame:
+        """One row an invariant that was broken on the way to the present step: where, which, and why."""
+        import pandas as pd
+
+        rows = [(step.id, broken.invariant, broken.reason) for step, broken in self._cluster.violations]
+        return pd.DataFrame(rows, columns=["step", "invariant", "reason"]).set_index("step")
+
+    @property
+    def commits(self) -> pd.DataFrame:
+        """One row a command that was accepted on this branch: where it stands, when it came, when it was committed."""
+        import pandas as pd
+
+        columns = ["index", "term", "command", "proposed_us", "committed_us"]
+        return pd.DataFrame(commit_times(self._cluster), columns=columns).set_index("index")
 
     @property
     def events(self) -> pd.DataFrame:
