@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
-import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias
 
 from raft_lab import MODELS, Cluster, History, RaftLabError, __version__, check_linearizable
-from raft_lab.check.fuzz import fuzz
+from raft_lab.check import fuzz_command as fuzzing
 from raft_lab.check.linearizability import BUDGET
-from raft_lab.check.loading import load_server, prepare_worker
-from raft_lab.check.mixes import MIXES
-from raft_lab.raft.rules import switched
-from raft_lab.raft.server import Server
 from raft_lab.sim.files import write_whole
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -175,47 +167,9 @@ def _add_export(commands: _Commands) -> None:
 
 def _fuzz(options: argparse.Namespace) -> int:
     """`raft-lab fuzz`: 0 if nothing went wrong, 1 if something did."""
-    first = options.seed or 0
-    count = options.seeds if options.seeds is not None else 1 if options.seed is not None else 100
-    if count < 1 or options.workers < 1:
-        raise _Trouble("--seeds and --workers are numbers from 1 on")
-    places = [options.server] if options.server else []
-    server = switched(load_server(options.server) if places else Server, off=options.without, on=options.rules)
-    with contextlib.ExitStack() as stack:
-        pool = None
-        if options.workers > 1:
-            pool = ProcessPoolExecutor(options.workers, initializer=prepare_worker, initargs=(places,))
-            stack.callback(pool.shutdown, cancel_futures=True)
-        try:
-            report = fuzz(
-                server,
-                range(first, first + count),
-                options.actions,
-                mix=options.mix,
-                findings=options.findings,
-                executor=pool,
-                progress=sys.stderr.isatty(),
-            )
-        except ValueError as error:
-            raise _Trouble(str(error)) from None
-    for finding in report.findings:
-        _say(str(replace(finding, code=_again(options, finding.seed))))
-    small = next((finding.counterexample for finding in report.findings if finding.counterexample), None)
-    _say(f"{small}\n{report.summary()}" if small is not None else report.summary())
-    if options.save and small is not None:
-        small.cluster().save(options.save)
-        _say(f"The first of them, made small, is in {options.save}: Cluster.load opens it.")
-    return 1 if report.findings else 0
-
-
-def _again(options: argparse.Namespace, seed: int) -> str:
-    """The command that does one run again."""
-    words = ["raft-lab", "fuzz", "--seed", str(seed), "--actions", str(options.actions)]
-    for name in ("server", "mix"):
-        words += [f"--{name}", getattr(options, name)] if getattr(options, name) else []
-    for name in ("without", "rules"):
-        words += [word for rule in getattr(options, name) for word in (f"--{name}", rule)]
-    return shlex.join(words)
+    wrong, told = fuzzing.run(options)
+    _say(told)
+    return int(wrong)
 
 
 def _add_fuzz(commands: _Commands) -> None:
@@ -224,16 +178,7 @@ def _add_fuzz(commands: _Commands) -> None:
         help="random runs with many faults: does anything break, does it go on?",
         epilog="Each finding comes with the command that does its run again. Exit code 1: something went wrong.",
     )
-    parser.add_argument("--seeds", type=int, metavar="N", help="how many runs (default: 100, or 1 with --seed)")
-    parser.add_argument("--seed", type=int, metavar="K", help="the first run (default: 0)")
-    parser.add_argument("--actions", type=int, default=400, metavar="N", help="actions in a run (400)")
-    parser.add_argument("--server", metavar="PLACE", help="your class: module:Class or file.py:Class")
-    parser.add_argument("--without", action="append", default=[], metavar="RULE", help="turn a rule off")
-    parser.add_argument("--rules", action="append", default=[], metavar="RULE", help="turn an optional rule on")
-    parser.add_argument("--mix", choices=sorted(MIXES), help="the family of runs (default: each run chooses)")
-    parser.add_argument("--findings", type=int, default=5, metavar="N", help="stop when so many went wrong (5)")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes (1)")
-    parser.add_argument("--save", type=Path, metavar="RUN.json", help="write the first finding, made small")
+    fuzzing.add_arguments(parser)
     parser.set_defaults(run=_fuzz)
 
 
