@@ -2,7 +2,7 @@
 
 python tests/browser/moments.py pictures/            # all moments, light and dark, at 1280 and 700 pixels
 python tests/browser/moments.py pictures/ figure_8   # one of them
-python tests/browser/moments.py --readme             # the picture in the README
+python tests/browser/moments.py --readme             # the pictures in the README
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ THEMES = {
     "body{background:#111}",
 }
 WIDTHS = (700, 1280)
-README_PICTURE = Path(__file__).parents[2] / "lessons" / "images" / "lab.png"
+PICTURES = Path(__file__).parents[2] / "lessons" / "images"
 
 
 def split_vote() -> Cluster:
@@ -188,6 +188,14 @@ def show(page: Any, cluster: Cluster, width: int, theme: str) -> None:
     page.mouse.move(1, 1)
 
 
+README = {
+    "lab.png": (stale_leader, "light", "Logs"),
+    "joint.png": (joint_consensus, "dark", "Logs"),
+    "space-time.png": (figure_8, "light", "Space-time"),
+}
+"""The README's pictures: which moment, in which theme and view."""
+
+
 def main() -> None:
     """Make the pictures."""
     from playwright.sync_api import sync_playwright
@@ -203,10 +211,12 @@ def main() -> None:
         page = browser.new_page(device_scale_factor=1.5 if readme else 1)
         page.on("pageerror", lambda error: print("error on the page:", error))
         if readme:
-            show(page, stale_leader(), 1144, "light")
-            page.wait_for_timeout(420)
-            page.locator(".raft-lab").screenshot(path=README_PICTURE)
-            print(README_PICTURE)
+            for picture, (moment, theme, view) in README.items():
+                show(page, moment(), 1144, theme)
+                page.get_by_role("tab", name=view).click()
+                page.wait_for_timeout(420)
+                page.locator(".raft-lab").screenshot(path=PICTURES / picture)
+                print(PICTURES / picture)
             return
         for name in names or MOMENTS:
             cluster = MOMENTS[name]()
