@@ -360,6 +360,7 @@ export class Session {
     this.tape.add([step]);
     this.tape.choose(step.id);
     this.tell("steps");
+    this.#moved = this.#number;
     this.#move(step.id);
     this.#wish({ do: "step", count: 1, at: step.parent });
     return true;
