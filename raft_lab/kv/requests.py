@@ -351,8 +351,17 @@ class LeaseLeases:
         return "lease list"
 
 
+@dataclass(frozen=True, slots=True)
+class RegisterClient:
+    """Open a client's session (dissertation 6.3). It changes nothing in the store; etcd has no such sessions."""
+
+    def __str__(self) -> str:
+        return "open a session"
+
+
 Request: TypeAlias = (
-    Range
+    RegisterClient
+    | Range
     | Put
     | DeleteRange
     | Txn

@@ -19,6 +19,7 @@ from raft_lab.kv.requests import (
     LeaseTimeToLive,
     Put,
     Range,
+    RegisterClient,
     Request,
     Response,
     Txn,
@@ -95,8 +96,8 @@ def refuse_large(op: Request) -> None:
 
 
 REQUESTS: tuple[type, ...] = (
-    Range, Put, DeleteRange, Txn, Compaction, LeaseGrant, LeaseRevoke, LeaseKeepAlive, LeaseExpire, LeaseTimeToLive,
-    LeaseLeases,
+    RegisterClient, Range, Put, DeleteRange, Txn, Compaction, LeaseGrant, LeaseRevoke, LeaseKeepAlive, LeaseExpire,
+    LeaseTimeToLive, LeaseLeases,
 )  # fmt: skip
 """What a cluster of `KVServer` can be asked for."""
 

@@ -1,0 +1,238 @@
+"""A client's line to a real etcd, over gRPC; the same programs run here that run in a cluster of the lab."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from raft_lab.kv import wire
+from raft_lab.kv.calls import Unknown, only_reads
+from raft_lab.kv.clients import Pause, Program
+from raft_lab.kv.errors import EtcdError
+from raft_lab.kv.requests import LeaseKeepAlive, Request, WatchCreate
+from raft_lab.kv.watching import Told
+
+REFUSED = "failed to connect"
+"""In gRPC's words for a connection that never came about: nothing was sent then."""
+IN_DOUBT = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN")
+"""Errors after which nobody can say whether the request was carried out."""
+
+
+class Remote:
+    """A line to the members of an etcd; the first one that answers is asked.
+
+    Args:
+        addresses: host and port of each member.
+        timeout: how long to wait for an answer, in seconds.
+
+    Raises:
+        MissingLibrary: grpcio is not installed.
+        ConnectionError: nobody answers.
+    """
+
+    def __init__(self, addresses: tuple[str, ...], timeout: float) -> None:
+        self.addresses = addresses
+        self.timeout = timeout
+        self._grpc = _grpc()
+        options = [("grpc.max_receive_message_length", -1)]
+        self.channels = [self._grpc.insecure_channel(address, options) for address in addresses]
+        if all(member["errors"] == DOWN for member in self.members()):
+            where = ", ".join(addresses)
+            raise ConnectionError(f"no etcd answers at {where}; is one running? `etcd` starts one at 127.0.0.1:2379")
+
+    # Asking
+
+    def ask(self, request: Request) -> Any:
+        """One request and its response.
+
+        Raises:
+            EtcdError: what etcd says instead.
+            Unknown: no answer came, and the request would have changed something.
+        """
+        name, message = wire.method_of(request), wire.to_message(request)
+        refused: Exception | None = None
+        for channel in self.channels:
+            try:
+                answer = wire.callable_of(channel, name)
+                if isinstance(request, LeaseKeepAlive):
+                    return wire.to_value(next(answer(iter([message]), timeout=self.timeout)))
+                return wire.to_value(answer(message, timeout=self.timeout))
+            except self._grpc.RpcError as error:
+                told = wire.error_of(error)
+                if told.code == "UNAVAILABLE" and (REFUSED in told.text or only_reads(request)):
+                    refused = told
+                    continue
+                if told.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN") and not only_reads(
+                    request
+                ):
+                    raise Unknown(request, round(self.timeout * 1e6)) from None
+                raise told from None
+        assert refused is not None
+        raise refused
+
+    # Programs
+
+    def run(self, program: Program) -> Any:
+        return self._run(program, threading.Event())
+
+    def _run(self, program: Program, stopped: threading.Event) -> Any:
+        told: Any = None
+        try:
+            while not stopped.is_set():
+                wish = program.throw(told) if isinstance(told, Exception) else program.send(told)
+                told = self._grant(wish, stopped)
+        except StopIteration as end:
+            return end.value
+        program.close()
+        return None
+
+    def _grant(self, wish: Any, stopped: threading.Event) -> Any:
+        match wish:
+            case Pause(us):
+                return stopped.wait(us / 1e6) and None
+            case WatchCreate():
+                return self.watch(wish, None)
+            case RemoteWatch():
+                return wish.wait_for_more()
+        try:
+            return self.ask(wish)
+        except (EtcdError, Unknown) as error:
+            return error
+
+    def begin(self, program: Program) -> threading.Event:
+        stopped = threading.Event()
+        threading.Thread(target=self._in_background, args=(program, stopped), daemon=True).start()
+        return stopped
+
+    def _in_background(self, program: Program, stopped: threading.Event) -> None:
+        try:
+            self._run(program, stopped)
+        except (EtcdError, Unknown):
+            stopped.set()  # what it kept alive is not kept any more
+
+    def stop(self, begun: threading.Event) -> None:
+        begun.set()
+
+    def watch(self, request: WatchCreate, member: str | None) -> RemoteWatch:
+        return RemoteWatch(self, request, self.addresses.index(member) if member in self.addresses else 0)
+
+    def wait(self, seconds: float) -> None:
+        threading.Event().wait(seconds)
+
+    # The members
+
+    def members(self) -> list[dict[str, Any]]:
+        return [self._status(*pair) for pair in zip(self.addresses, self.channels, strict=True)]
+
+    def _status(self, address: str, channel: Any) -> dict[str, Any]:
+        status = wire.message_class("StatusResponse")()
+        errors = DOWN
+        try:
+            ask = wire.callable_of(channel, "Maintenance/Status")
+            status = ask(wire.message_class("StatusRequest")(), timeout=self.timeout)
+            errors = ", ".join(status.errors)
+        except self._grpc.RpcError:
+            pass
+        return {
+            "member": address,
+            "is leader": status.leader == status.header.member_id != 0,
+            "is learner": status.isLearner,
+            "raft term": status.raftTerm,
+            "raft index": status.raftIndex,
+            "raft applied index": status.raftAppliedIndex,
+            "revision": status.header.revision or self._revision(channel) if errors != DOWN else 0,
+            "errors": errors,
+        }
+
+    def _revision(self, channel: Any) -> int:
+        """The revision that a member has: its status has none, but a local read says it."""
+        probe = wire.message_class("RangeRequest")(key=b"\0", serializable=True, count_only=True)
+        try:
+            return int(wire.callable_of(channel, "KV/Range")(probe, timeout=self.timeout).header.revision)
+        except self._grpc.RpcError:
+            return 0
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        for channel in self.channels:
+            channel.close()
+
+    def __str__(self) -> str:
+        return f"etcd at {', '.join(self.addresses)}"
+
+
+DOWN = "is down"
+
+
+class RemoteWatch(Told):
+    """A watch at a real etcd. When a member fails, it goes on at another one, from where it was."""
+
+    def __init__(self, remote: Remote, request: WatchCreate, place: int) -> None:
+        super().__init__(request)
+        self._remote = remote
+        self._place = place
+        self._call: Any = None
+        self._news = threading.Condition()
+        self._created = threading.Event()
+        threading.Thread(target=self._listen, daemon=True).start()
+        self._created.wait(remote.timeout)  # from here on nothing is missed
+
+    @property
+    def server(self) -> str:
+        """To whom it is connected."""
+        return self._remote.addresses[self._place]
+
+    def _listen(self) -> None:
+        while not self.ended:
+            try:
+                for message in self._connect():
+                    with self._news:
+                        self.take([wire.to_value(message)])
+                        self._news.notify_all()
+                    self._created.set()
+                    if self.ended:
+                        return
+            except self._remote._grpc.RpcError:
+                if self.ended:
+                    return
+                self._place = (self._place + 1) % len(self._remote.channels)
+                threading.Event().wait(0.2)
+
+    def _connect(self) -> Any:
+        requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        wanted = replace(self.request, start_revision=self.next_revision)
+        requests.put(wire.message_class("WatchRequest")(create_request=wire.to_message(wanted)))
+        stream = wire.callable_of(self._remote.channels[self._place], "Watch/Watch")
+        self._call = stream(_until_none(requests), metadata=(("hasleader", "true"),))
+        return self._call
+
+    def wait_for_more(self, timeout: float | None = None) -> tuple[Any, ...]:
+        """Wait until there is something that no program has had, and take it."""
+        with self._news:
+            self._news.wait_for(lambda: len(self.responses) > self.taken, timeout)
+            seen = tuple(self.responses[self.taken :])
+            self.taken = len(self.responses)
+            return seen
+
+    def cancel(self) -> None:
+        super().cancel()
+        if self._call is not None:
+            self._call.cancel()
+
+    def __str__(self) -> str:
+        return f"{self.request}: {len(self)} event{'s' * (len(self) != 1)}, at {self.server}"
+
+
+def _grpc() -> Any:
+    try:
+        import grpc
+    except ImportError:
+        raise wire.MissingLibrary("to reach a real etcd takes grpcio: pip install 'raft_lab[serve]'") from None
+    return grpc
+
+
+def _until_none(requests: queue.SimpleQueue[Any]) -> Iterator[Any]:
+    return iter(requests.get, None)
