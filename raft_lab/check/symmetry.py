@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from raft_lab.raft.log import Entry, Log, Snapshot
 from raft_lab.raft.membership import Configuration
-from raft_lab.raft.messages import MESSAGE_TYPES, AppendEntries, InstallSnapshot
+from raft_lab.raft.messages import MESSAGE_TYPES, AppendEntries, InstallSnapshot, Message, RequestVote
 from raft_lab.raft.state import Candidate, Disk, Follower, Leader, PreCandidate, State
 from raft_lab.raft.values import FrozenMap
 from raft_lab.sim.world import Ghosts, World
@@ -74,8 +74,14 @@ def _(s: State, names: Names) -> State:
         log=_renamed(s.log, names),
         role=_renamed(s.role, names),
         disk=None if s.disk is None else _renamed(s.disk, names),
-        waiting=tuple(_renamed(message, names) for message in s.waiting),
+        waiting=_as_sent(_renamed(message, names) for message in s.waiting),
     )
+
+
+def _as_sent(waiting: Iterable[Message]) -> tuple[Message, ...]:
+    """Messages in the order in which they are sent: those of one campaign go round by name."""
+    campaigns = itertools.groupby(waiting, lambda m: m.term if isinstance(m, RequestVote) else None)
+    return tuple(m for term, sent in campaigns for m in (sent if term is None else sorted(sent, key=lambda m: m.dst)))
 
 
 @_renamed.register

@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,6 +95,7 @@ MODELS = {
     "few messages": (lambda: Cluster(3), {"term": 1, "messages": 4, "depth": 9}),
     "pre-vote and all that": (lambda: Cluster(2, rules=UNDISTURBED), {"term": 1, "commands": 1, "depth": 7}),
     "slow disk": (lambda: Cluster(2, rules=["slow disk"]), {"term": 2, "crashes": 1, "depth": 7}),
+    "a slow disk on each of three": (lambda: Cluster(3, rules=["slow disk"]), {"term": 1, "messages": 3, "depth": 6}),
     "reads": (lambda: led(2), {"term": 2, "reads": 2, "commands": 1, "depth": 7}),
     "snapshots": (lambda: led(2), {"term": 1, "compactions": 2, "commands": 2, "crashes": 1, "depth": 8}),
     "transfers": (lambda: led(3), {"term": 2, "transfers": 1, "depth": 6}),
@@ -117,7 +119,12 @@ def test_it_sees_what_a_search_without_any_ideas_sees(model):
     assert len(seen.states) > 100
 
 
-@pytest.mark.parametrize("model", ["three servers", "faults", "few messages", "pre-vote and all that", "slow disk"])
+SYMMETRIC = (
+    "three servers", "faults", "few messages", "pre-vote and all that", "slow disk", "a slow disk on each of three",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("model", SYMMETRIC)
 def test_with_symmetry_one_situation_of_each_orbit_is_left(model):
     make, limits = MODELS[model]
     cluster, bounds = make(), Bounds(**limits)
@@ -128,6 +135,7 @@ def test_with_symmetry_one_situation_of_each_orbit_is_left(model):
         for world, left in naive.search(cluster, bounds).states
     }
     report = explore(cluster, bounds=bounds)
+    assert sum(map(len, orbits)) == len(frozenset[Any]().union(*orbits)), "no situation is in two orbits"
     assert report.states == len(orbits)
     assert report.symmetry == len(orders) > 1
     assert "names of servers aside" in str(report)
