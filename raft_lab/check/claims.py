@@ -4,7 +4,8 @@
 |---|---|---|
 | vote | one answer, granted or not as the rule says, with the own term | an old request may stay unanswered |
 | term and vote | equal | |
-| role | equal, with the votes that are counted | who leads may be unknown |
+| role | equal, with the votes that are counted | who leads may be unknown; a candidate that counts refusals may \
+give up |
 | log | equal | to compact with an old snapshot that arrives |
 | commit | commitIndex and lastApplied equal | |
 | state machine | what the applied entries make of it | |
@@ -190,9 +191,16 @@ def role(c: Case) -> Contrast | None:
     """Follower, candidate, leader; and whose votes a candidate counts."""
     right, found = c.right.state.role, c.found.state.role
     votes = isinstance(right, Candidate | PreCandidate) and right != found
-    if type(right) is type(found) and not votes:
+    if (type(right) is type(found) and not votes) or _knows_that_it_lost(c):
         return None
     return f"Afterwards {c.before.id} is {role_in_words(right)};", f"yours makes it {role_in_words(found)}."
+
+
+def _knows_that_it_lost(c: Case) -> bool:
+    """Whether a candidate that is refused gives up, as etcd's do: it takes fields of its own to count refusals."""
+    refused = isinstance(c.message, RequestVoteReply | PreVoteReply) and not c.message.vote_granted
+    candidate = isinstance(c.right.state.role, Candidate | PreCandidate)
+    return refused and candidate and bool(c.before.extra) and c.found.state.role == Follower()
 
 
 def commit(c: Case) -> Contrast | None:
@@ -281,6 +289,11 @@ def progress(c: Case) -> Contrast | None:
         m = c.message
         if isinstance(m, AppendEntriesReply) and not m.success and m.src == peer and peer in old:
             highest = old[peer].next_index - (one.next_index < old[peer].next_index)
+            if any(
+                isinstance(sent, AppendEntries) and sent.dst == peer and sent.prev_log_index < highest
+                for sent in c.found.messages
+            ):  # what it lacks is on its way
+                highest = c.right.state.log.last_index + 1
         if not one.match_index < other.next_index <= highest:
             return f"nextIndex of {peer} is above {one.match_index} and at most {highest};", (
                 f"yours is {other.next_index}."

@@ -245,7 +245,8 @@ def _rule(c: Case, claim: Claim) -> str:
         return "Figure 13, step 8: with the snapshot comes its state machine, and not without it."
     if isinstance(c.situation.event, Crash):
         return "currentTerm, votedFor and the log are on disk; nothing else survives a crash (Figure 2)."
-    if claim.about == "commit" and c.right.state.is_leader:
+    commits = c.right.state.commit_index != c.found.state.commit_index
+    if c.right.state.is_leader and (claim.about == "commit" or (claim.about == "log" and commits)):
         return (
             "A leader commits what a majority of the configuration stores, if it is of its own term; "
             "older entries with it (§5.3, §5.4.2)."

@@ -83,6 +83,8 @@ def _voters() -> Iterator[State]:
             if current > last:
                 yield standing(current, terms, voted_for="S1", role=Candidate(frozenset({"S1"})))
             yield standing(current, terms, role=PreCandidate(frozenset({"S1"})))
+            if current:
+                yield standing(current, terms, role=Follower("S3"))
         if terms:
             yield leading(last, terms, {"S2": 0, "S3": 0})
 
@@ -281,13 +283,14 @@ def _answers_to_a_larger_leader() -> Iterator[Situation]:
         state = leading(1, (1, 1, 1), known, commit=commit, configuration=FIVE)
         for stored in range(matches[0] + 1, 4):
             yield Situation(state, Receive(AppendEntriesReply("S2", "S1", 1, True, stored, 0)))
-    for change, peers in ((JOINT, ("S2", "S3", "S4", "S5")), (Configuration(frozenset({"S2", "S3"})), ("S2", "S3"))):
+    for change in (JOINT, LISTENED_TO, Configuration(frozenset({"S2", "S3"}))):
         log = Log(Snapshot(THREE), [*entries((1,)), Entry(1, change)])
-        for acked in itertools.product((0, 2), repeat=len(peers) - 1):
-            known = dict(zip(peers, (1, *acked), strict=True))
+        peers = tuple(name for name in change.members if name != "S1")
+        for src, acked in itertools.product(peers, itertools.product((0, 2), repeat=len(peers))):
+            known = dict(zip(peers, acked, strict=True)) | {src: 1}
             if not change.has_quorum([name for name, match in known.items() if match == 2] + ["S1"]):
                 state = leading(1, (), known, commit=1, log=log)
-                yield Situation(state, Receive(AppendEntriesReply("S2", "S1", 1, True, 2, 1)))
+                yield Situation(state, Receive(AppendEntriesReply(src, "S1", 1, True, 2, 1)))
     for stored in (1, 2):
         handing_over = leading(1, (1, 1), {"S2": 1, "S3": 0}, commit=1, more=Leader(transferee="S2"))
         yield Situation(handing_over, Receive(AppendEntriesReply("S2", "S1", 1, True, stored, 1)))
@@ -302,6 +305,9 @@ def _answers_to_a_larger_leader() -> Iterator[Situation]:
 # --- Snapshots --------------------------------------------------------------------------------------
 
 
+_SESSION = Log(Snapshot(THREE), [Entry(1, Command("", "alice", 0)), Entry(1, Command("add x 1", "alice", 1))])
+
+
 def _install_snapshot() -> Iterator[Situation]:
     leaders = [theirs for theirs in logs(3, 2) if theirs]
     for state, mine, commit in _followers():
@@ -311,6 +317,8 @@ def _install_snapshot() -> Iterator[Situation]:
                     continue
                 taken = standing(term, theirs, commit=len(theirs), snapshot=len(theirs)).log.snapshot
                 yield Situation(state, Receive(InstallSnapshot("S2", "S1", term, taken, 1, 7)))
+    taken = standing(1, log=_SESSION, commit=2, snapshot=2).log.snapshot
+    yield Situation(standing(1), Receive(InstallSnapshot("S2", "S1", 1, taken)))
 
 
 def _install_snapshot_replies() -> Iterator[Situation]:
@@ -334,8 +342,7 @@ def _compact() -> Iterator[Situation]:
     log = Log(Snapshot(THREE), [*entries((1,)), Entry(1, Configuration(frozenset({"S1", "S2"}))), *entries((1,), 3)])
     for commit in range(1, 4):
         yield Situation(standing(1, log=log, commit=commit), Compact())
-    session = [Entry(1, Command("", "alice", 0)), Entry(1, Command("add x 1", "alice", 1))]
-    yield Situation(standing(1, log=Log(Snapshot(THREE), session), commit=2), Compact())
+    yield Situation(standing(1, log=_SESSION, commit=2), Compact())
 
 
 # --- Timers, disks, clients, administrators ----------------------------------------------------------
@@ -393,13 +400,15 @@ def _changes() -> Iterator[Situation]:
         ChangeConfiguration(frozenset({s1, s2, s3, "S4"})),
         ChangeConfiguration(frozenset()),
     ]
-    under_way = Log(Snapshot(THREE), [*entries((1,)), Entry(1, Configuration(frozenset({s1, s2}), THREE.voters))])
+    joint = Log(Snapshot(THREE), [*entries((1,)), Entry(1, Configuration(frozenset({s1, s2}), THREE.voters))])
+    one_less = Log(Snapshot(THREE), [*entries((1,)), Entry(1, Configuration(frozenset({s1, s2})))])
     leaders = [
         standing(1, (1,), role=Follower(s2)),
         leading(1, (1,), {s2: 0, s3: 0}),
         leading(1, (1,), {s2: 1, s3: 0}, commit=1),
         leading(2, (1, 2), {s2: 0, s3: 0}, commit=1),
-        leading(1, (), {s2: 1, s3: 0}, commit=1, log=under_way),
+        leading(1, (), {s2: 1, s3: 0}, commit=1, log=joint),
+        leading(1, (), {s2: 1}, commit=1, log=one_less),
     ]
     for state in leaders:
         for event in wanted:

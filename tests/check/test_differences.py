@@ -5,10 +5,20 @@ from dataclasses import replace
 import pytest
 
 from check import broken
-from raft_lab import AppendEntries, AppendEntriesReply, Follower, Leader, Server, with_rules
+from raft_lab import (
+    AppendEntries,
+    AppendEntriesReply,
+    Candidate,
+    Configuration,
+    Follower,
+    Leader,
+    Server,
+    with_rules,
+)
 from raft_lab.check.claims import CLAIMS
 from raft_lab.check.differences import differences
 from raft_lab.check.situations import KINDS, small
+from raft_lab.raft.values import FrozenMap
 
 # --- What Raft leaves open ----------------------------------------------------------------------------------------
 
@@ -99,6 +109,74 @@ class CountsItsSteps(Server):
         super().observe_term(m)
 
 
+class GivesUpWhenRefused(Server):
+    """A candidate that a quorum has refused becomes a follower, as in etcd."""
+
+    volatile = {"refused": frozenset()}
+
+    def campaign(self, disrupt=False):
+        self.refused = frozenset()
+        super().campaign(disrupt)
+
+    def on_request_vote_reply(self, m):
+        super().on_request_vote_reply(m)
+        if isinstance(self.role, Candidate) and m.term == self.current_term and not m.vote_granted:
+            self.refused |= {m.src}
+            if self.has_quorum(self.refused):
+                self.role = Follower()
+
+
+class HintsAsEtcd(Server):
+    """A refusal names the last entry that may still agree, by its term; the leader looks for it from behind."""
+
+    def refuse_entries(self, m):
+        index = self.last_up_to(min(m.prev_log_index - 1, self.log.last_index), m.prev_log_term)
+        self.acknowledge(m, False, conflict_index=index + 1, conflict_term=self.log.term(index))
+
+    def retry_from(self, m):
+        return self.last_up_to(min(m.conflict_index - 1, self.log.last_index), m.conflict_term) + 1
+
+    def last_up_to(self, index, term):
+        base = self.log.snapshot.last_included_index
+        while index > base and self.log.term(index) > term:
+            index -= 1
+        return max(index, base)
+
+
+class SendsAheadOfAnswers(Server):
+    """What was sent is taken to arrive, until a refusal says otherwise."""
+
+    def send_append_entries(self, peer):
+        super().send_append_entries(peer)
+        if isinstance(self._outbox[-1], AppendEntries):
+            self.note_progress(peer, replace(self.role.progress[peer], next_index=self.log.last_index + 1))
+
+    def on_append_entries_reply(self, m):
+        known = self.hear(m)
+        if known is None:
+            return
+        if m.success:
+            self.note_match(m.src, m.match_index)
+        elif m.prev_log_index > known.match_index:
+            back = min(m.conflict_index or m.prev_log_index, m.prev_log_index, known.next_index)
+            self.note_progress(m.src, replace(known, next_index=max(known.match_index + 1, back)))
+            self.send_append_entries(m.src)
+        self.answer_reads()
+
+
+class LastEntryDecides(Server):
+    """If the last entry that is sent is there already, all of them are; else they take the place of what is there."""
+
+    def store_entries(self, m):
+        end, base = m.prev_log_index + len(m.entries), self.log.snapshot.last_included_index
+        if not m.entries or end <= base or (end <= self.log.last_index and self.log.term(end) == m.entries[-1].term):
+            return
+        keep = max(m.prev_log_index, base)
+        if keep < self.log.last_index:
+            self.log = self.log.truncate(keep + 1)
+        self.log = self.log.append(*m.entries[keep - m.prev_log_index :])
+
+
 @pytest.mark.parametrize(
     "engine",
     [
@@ -112,6 +190,10 @@ class CountsItsSteps(Server):
         CommittedMatches,
         KnowsNoLeader,
         CountsItsSteps,
+        GivesUpWhenRefused,
+        HintsAsEtcd,
+        SendsAheadOfAnswers,
+        LastEntryDecides,
         broken.BareHeartbeats,
         broken.FromTheBeginning,
     ],
@@ -195,6 +277,38 @@ class InventsEntries(Server):
             self._outbox[-1] = replace(last, prev_log_term=last.prev_log_term + 1)
 
 
+class LearnersCount(Server):
+    def quorum_min(self, value):
+        everyone = self.configuration.voters | self.configuration.learners
+        return sorted((value(member) for member in everyone), reverse=True)[len(everyone) // 2]
+
+
+class NewMajorityCommits(Server):
+    def quorum_min(self, value):
+        return Configuration(self.configuration.voters).quorum_min(value)
+
+
+class TakesNoSessions(Server):
+    def on_install_snapshot(self, m):
+        super().on_install_snapshot(m)
+        self.machine = replace(self.machine, sessions=FrozenMap())
+
+
+class ChangesBeforeCommit(Server):
+    def last_change_is_done(self):
+        return not self.configuration.is_joint
+
+
+class VotesAsideOfItsLeader(Server):
+    """Who follows a leader and has not voted grants a vote, but does not note it."""
+
+    def on_request_vote(self, m):
+        before = self.voted_for
+        super().on_request_vote(m)
+        if isinstance(self.role, Follower) and self.role.leader_id:
+            self.voted_for = before
+
+
 class Falls(Server):
     def on_compact(self):
         raise KeyError("machine")
@@ -211,6 +325,11 @@ class Falls(Server):
         (TimerForAnyone, "RequestVote", "timer", "yours starts it anew"),
         (SkipsAFollower, "RequestVoteReply", "heartbeat", "yours sends S2 nothing"),
         (InventsEntries, "AppendEntriesReply", "sending", "yours is 2"),
+        (LearnersCount, "AppendEntriesReply", "log", "yours makes it [1 1 1]"),
+        (NewMajorityCommits, "AppendEntriesReply", "log", "yours makes it [1 1 1]"),
+        (TakesNoSessions, "InstallSnapshot", "state machine", "yours is not"),
+        (ChangesBeforeCommit, "ChangeConfiguration", "log", "yours makes it [1 1 1]"),
+        (VotesAsideOfItsLeader, "RequestVote", "term and vote", "with vote None"),
         (Falls, "Compact", "error", "KeyError"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
