@@ -89,7 +89,11 @@ class Counterexample(Replayable):
     timing: Timing | None = None
 
     def __str__(self) -> str:
-        how = f"This is {self._how}, {len(self.actions)} actions:"
+        how = (
+            f"This is {self._how}, {len(self.actions)} actions:"
+            if self.actions
+            else "It is so before anything happens."
+        )
         return "\n".join([f"{self.violation}", how, *self.sentences()])
 
     __repr__ = __str__

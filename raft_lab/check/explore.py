@@ -7,14 +7,14 @@ bounds; that is all it ever says.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from raft_lab.check.bounds import Bounds
 from raft_lab.check.counterexample import Counterexample, Run
 from raft_lab.check.engine import Engine
-from raft_lab.check.invariants import INVARIANTS, broken_by
+from raft_lab.check.invariants import INVARIANTS, broken_by, broken_in
 from raft_lab.check.purity import refuse_impure
 from raft_lab.check.remembering import is_reference
 from raft_lab.check.search import BEYOND, Found, Search
@@ -22,6 +22,7 @@ from raft_lab.check.symmetry import symmetries
 from raft_lab.raft.errors import HandlerError
 from raft_lab.sim.actions import Action
 from raft_lab.sim.cluster import Cluster
+from raft_lab.sim.tape import Violation
 from raft_lab.sim.world import World
 
 __all__ = ["Bounds", "Counterexample", "Report", "Run", "explore"]
@@ -170,13 +171,14 @@ class _Exploration:
         engine, search, bounds = self.engine, self.search, self.engine.bounds
         self.reached = dict.fromkeys(self.reach, False)
         watch = self.watch if self.reach or self.until else None
-        failure, failing = "", None
+        failure, failing, counterexample = "", None, self.at_the_start()
         try:
-            found = search.run(bounds.depth, bounds.states, watch)
+            found = search.found() if counterexample else search.run(bounds.depth, bounds.states, watch)
             if found.stopped != "interrupted":
                 engine.behaviour.recheck()
+            counterexample = counterexample or self.counterexample(found)
         except HandlerError as error:
-            failure, found = str(error), search.found()
+            failure, found, counterexample = str(error), search.found(), None
             if engine.doing is not None and search.at != BEYOND:
                 failing = self.run((*search.path(search.at), engine.doing))
         if found.stopped in ("depth", "states"):
@@ -188,7 +190,7 @@ class _Exploration:
             time.perf_counter() - begun,
             bounds,
             frozenset(engine.hit),
-            self.counterexample(found) if not failure else None,
+            counterexample,
             self.reached,
             failure,
             self.run(found.path) if found.stopped == "found" else None,
@@ -211,6 +213,17 @@ class _Exploration:
         """A run from the start."""
         return Run(self.engine.start, actions, self.origin)
 
+    def asked(self, broken: Iterable[Violation]) -> Violation | None:
+        """The first of those invariants that count."""
+        names = {invariant.name for invariant in self.engine.invariants}
+        return next((violation for violation in broken if violation.invariant in names), None)
+
+    def at_the_start(self) -> Counterexample | None:
+        """What is broken before anything happens needs no run."""
+        start = self.engine.start
+        violation = self.asked(broken_in(start))
+        return None if violation is None else Counterexample(start, (), violation, True, self.origin)
+
     def counterexample(self, found: Found) -> Counterexample | None:
         """The run that breaks something, with what it breaks in words."""
         if found.stopped != "broken":
@@ -218,7 +231,7 @@ class _Exploration:
         world, last = self.engine.start, found.path[-1]
         for action in found.path[:-1]:
             world = action.perform(world).world
-        broken = broken_by(world, last, last.perform(world))
-        asked = {invariant.name for invariant in self.engine.invariants}
-        violation = next(violation for violation in broken if violation.invariant in asked)
+        violation = self.asked(broken_by(world, last, last.perform(world)))
+        if violation is None:
+            raise HandlerError(f"{self.engine.behaviour.__name__} broke something, and did not when it was asked again")
         return Counterexample(self.engine.start, found.path, violation, True, self.origin)

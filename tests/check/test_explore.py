@@ -241,6 +241,17 @@ def test_a_staged_search_starts_where_the_cluster_stands():
     assert report.counterexample.start == cluster.world
 
 
+def test_what_is_broken_before_anything_happens_is_said():
+    cluster = Cluster(3, server=VotesTwice)
+    cluster.timeout("S1")
+    cluster.timeout("S2")
+    cluster.deliver_all()
+    report = explore(cluster, term=1, invariants={"One Vote"})
+    assert report.counterexample.actions == ()
+    assert str(report).splitlines()[1] == "It is so before anything happens."
+    assert explore(cluster, term=1, invariants={"Log Matching"}).counterexample is None
+
+
 def test_the_same_search_gives_the_same_report():
     def once():
         report = explore(Cluster(3, server=VotesTwice), crashes=1)
