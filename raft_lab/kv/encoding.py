@@ -79,7 +79,8 @@ class HashKVResponse:
 def hash_kv(store: Store, revision: int = 0) -> HashKVResponse:
     """The checksum that etcd makes of all that was written up to `revision` (0: now) and is not compacted away.
 
-    It is the CRC-32C of all records of its database in order: the revision of each, and what it wrote.
+    It is the CRC-32C of the records of its database in order: the revision of each, and what it wrote. Of those up to
+    the compacted revision only what still stands at `revision` counts; if nothing stands then, all that is left.
 
     Raises:
         EtcdError: the revision is compacted or in the future.
@@ -99,7 +100,11 @@ def hash_kv(store: Store, revision: int = 0) -> HashKVResponse:
 
 
 def _records(store: Store, upto: int) -> Iterator[tuple[int, int, Event]]:
-    base = [(kv.mod_revision, store.base.sub(kv.key), Event("PUT", kv)) for kv in store.base]
+    if upto < 0:
+        return
+    then = store.at(upto)
+    kept = [kv for kv in store.base if not len(then) or then.get(kv.key) == kv]
+    base = [(kv.mod_revision, store.base.sub(kv.key), Event("PUT", kv)) for kv in kept]
     yield from sorted(base, key=lambda record: record[:2])
     for revision in range(store.base_revision + 1, upto + 1):
         for sub, event in enumerate(store.events(revision)):

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from raft_lab.kv import errors
 from raft_lab.kv.keyspace import KeySpace
 from raft_lab.kv.requests import (
-    FROM_KEY,
     Compare,
     CompareResult,
     CompareTarget,
@@ -86,7 +85,8 @@ def _writes(ops: Sequence[Operation]) -> tuple[set[bytes], list[DeleteRange]]:
     """What a branch puts and deletes, if it does not put a key twice, nor one that it deletes.
 
     The order of the questions is etcd's: a nested transaction is held against the deletions of this level and of
-    the nested ones before it. A deletion of all keys from one on counts as none (so it does in etcd up to now).
+    the nested ones before it. A deletion of all keys from one on is not seen: by its
+    `range_end` it is a range in which nothing is.
     """
     puts: set[bytes] = set()
     deletions = [op for op in ops if isinstance(op, DeleteRange)]
@@ -111,7 +111,7 @@ def _writes(ops: Sequence[Operation]) -> tuple[set[bytes], list[DeleteRange]]:
 
 
 def _deleted(key: bytes, deletions: list[DeleteRange]) -> bool:
-    return any(op.key == key or op.key <= key < op.range_end != FROM_KEY for op in deletions)
+    return any(op.key <= key < (op.range_end or op.key + b"\0") for op in deletions)
 
 
 # --- Doing it --------------------------------------------------------------------------------------------------------

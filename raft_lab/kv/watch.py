@@ -47,16 +47,18 @@ class Stream:
     Attributes:
         watchers: in order of their creation.
         next_id: what to call the next one. No name is given twice.
+        ended: those that ended because of a compaction; their names stay taken until they are canceled, too.
     """
 
     watchers: tuple[Watcher, ...] = ()
     next_id: int = 0
+    ended: tuple[int, ...] = ()
 
 
 def create(stream: Stream, store: Store, request: WatchCreate) -> tuple[Stream, WatchResponse]:
     """Begin to watch. A refusal comes as a response, too: created and canceled at once, for watcher -1."""
     key = request.key or b"\0"
-    names = {watcher.id for watcher in stream.watchers}
+    names = {*stream.ended, *(watcher.id for watcher in stream.watchers)}
     if request.range_end not in (b"", FROM_KEY) and request.range_end <= key:
         return stream, _refused(store, "mvcc: watcher range is empty")
     if request.watch_id and request.watch_id in names:
@@ -69,7 +71,8 @@ def create(stream: Stream, store: Store, request: WatchCreate) -> tuple[Stream, 
     start, now = request.start_revision, store.revision
     synced = start == 0 or start > now
     watcher = Watcher(name, request, *span(key, request.range_end), max(start, now + 1) if synced else start, synced)
-    return Stream((*stream.watchers, watcher), next_id), WatchResponse(now, name, created=True)
+    stream = replace(stream, watchers=(*stream.watchers, watcher), next_id=next_id)
+    return stream, WatchResponse(now, name, created=True)
 
 
 def _refused(store: Store, reason: str) -> WatchResponse:
@@ -79,9 +82,10 @@ def _refused(store: Store, reason: str) -> WatchResponse:
 def cancel(stream: Stream, store: Store, watch_id: int) -> tuple[Stream, tuple[WatchResponse, ...]]:
     """Stop a watcher; of one that there is not, nothing is said."""
     left = tuple(watcher for watcher in stream.watchers if watcher.id != watch_id)
-    if len(left) == len(stream.watchers):
+    ended = tuple(name for name in stream.ended if name != watch_id)
+    if len(left) == len(stream.watchers) and len(ended) == len(stream.ended):
         return stream, ()
-    return replace(stream, watchers=left), (WatchResponse(store.revision, watch_id, canceled=True),)
+    return replace(stream, watchers=left, ended=ended), (WatchResponse(store.revision, watch_id, canceled=True),)
 
 
 def progress(store: Store) -> WatchResponse:
@@ -104,12 +108,10 @@ def poll(stream: Stream, store: Store) -> tuple[Stream, tuple[WatchResponse, ...
     A watcher that has caught up gets one response a revision; one that begins in the past up to 1000 revisions in
     one; one that begins before the last compaction ends.
     """
-    left, responses = [], []
-    for watcher in stream.watchers:
-        watcher_left, told = tell(watcher, store)
-        left += [watcher_left] if watcher_left else []
-        responses += told
-    return replace(stream, watchers=tuple(left)), tuple(responses)
+    told = [(watcher.id, *tell(watcher, store)) for watcher in stream.watchers]
+    left = tuple(watcher for _, watcher, _ in told if watcher is not None)
+    ended = (*stream.ended, *(name for name, watcher, _ in told if watcher is None))
+    return replace(stream, watchers=left, ended=ended), tuple(r for *_, responses in told for r in responses)
 
 
 def tell(watcher: Watcher, store: Store) -> tuple[Watcher | None, list[WatchResponse]]:
@@ -127,7 +129,8 @@ def tell(watcher: Watcher, store: Store) -> tuple[Watcher | None, list[WatchResp
     else:
         batch: list[Event] = []
         revisions = 0
-        for revision in range(max(watcher.next_revision, store.base_revision), now + 1):
+        begin = max(watcher.next_revision, store.base_revision) if watcher.next_revision > 0 else now + 1
+        for revision in range(begin, now + 1):
             events = _concerning(watcher, store, revision)
             if events:
                 if revisions == CATCH_UP:
