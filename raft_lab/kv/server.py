@@ -26,6 +26,7 @@ from raft_lab.kv.requests import (
 )
 from raft_lab.kv.store import Contents, Store, Writing, compact, store_of
 from raft_lab.kv.transactions import check, transact
+from raft_lab.kv.words import request_of
 from raft_lab.raft.log import Command, Entry
 from raft_lab.raft.server import Server
 from raft_lab.raft.state import Leader
@@ -103,13 +104,18 @@ REQUESTS: tuple[type, ...] = (
 
 
 class KVServer(Server):
-    """A server whose state machine is etcd's store. Its commands are requests such as `Put("k", "v")`."""
+    """A server whose state machine is etcd's store. Commands are requests such as `Put("k", "v")`, or "put k v"."""
 
-    commands: ClassVar[tuple[type, ...]] = REQUESTS
+    commands: ClassVar[tuple[type, ...]] = (str, *REQUESTS)
     first_data: ClassVar[Any] = Store()
 
     def apply(self, data: Any, op: Any) -> tuple[Any, Any]:
         """See `apply` of this module; the time is the log's."""
+        if isinstance(op, str):
+            try:
+                op = request_of(op)
+            except ValueError as error:
+                return data, EtcdError("INVALID_ARGUMENT", str(error))
         return apply(data, op, self.machine.clock_us)
 
     def on_heartbeat_timeout(self) -> None:

@@ -38,6 +38,8 @@ from raft_lab.kv.server import apply
 from raft_lab.kv.store import Store
 from raft_lab.kv.wire import to_message
 
+pytestmark = pytest.mark.xdist_group("etcd")
+
 CALLS = int(os.environ.get("RAFT_LAB_ETCD_CALLS", "5000"))
 SEED = int(os.environ.get("RAFT_LAB_ETCD_SEED", "0"))
 LENGTH = 30
