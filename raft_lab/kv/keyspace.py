@@ -1,13 +1,13 @@
 """All keys at one revision: a map in the order of keys that never changes; writing makes another one.
 
 The map itself is a hash trie of the library rpds, and nothing is copied but the path to what changes. A hash trie
-knows no order, and no well-kept library has an ordered one: so the keys are also kept sorted, in blocks, and only when
-a key appears or disappears its block and the list of blocks are made anew.
+knows no order, and no well-kept library has an ordered one: so the keys are also kept sorted, in blocks, and when a key
+appears or disappears its block is made anew.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -15,26 +15,51 @@ from rpds import HashTrieMap
 
 from raft_lab.kv.requests import KeyValue
 
-BLOCK = 256
+BLOCK = 64
 """A block of more keys is split."""
 
 
 class Order(NamedTuple):
-    """All keys, sorted, in blocks; `firsts` says where each begins, the first one before everything."""
+    """All keys, sorted, in blocks. `firsts` says where each begins, the first one before everything."""
 
     firsts: tuple[bytes, ...]
-    blocks: tuple[tuple[bytes, ...], ...]
+    blocks: HashTrieMap[bytes, tuple[bytes, ...]]
 
     def block_of(self, key: bytes) -> int:
-        """The block where `key` is, or belongs."""
+        """The number of the block where `key` is, or belongs."""
         return bisect_right(self.firsts, key) - 1
 
-    def with_block(self, place: int, *parts: tuple[bytes, ...]) -> Order:
-        """The same with `parts` in place of one block."""
-        firsts = self.firsts
-        if len(parts) != 1:
-            firsts = (b"", *(*firsts[:place], *(part[0] for part in parts), *firsts[place + 1 :])[1:])
-        return Order(firsts, (*self.blocks[:place], *parts, *self.blocks[place + 1 :]))
+    def with_key(self, key: bytes) -> Order:
+        """The same with one key more."""
+        first = self.firsts[place := self.block_of(key)]
+        keys = list(self.blocks[first])
+        insort(keys, key)
+        if len(keys) <= BLOCK:
+            return Order(self.firsts, self.blocks.insert(first, tuple(keys)))
+        half = BLOCK // 2
+        firsts = (*self.firsts[: place + 1], keys[half], *self.firsts[place + 1 :])
+        blocks = self.blocks.insert(first, tuple(keys[:half])).insert(keys[half], tuple(keys[half:]))
+        return Order(firsts, blocks)
+
+    def without_key(self, key: bytes) -> Order:
+        """The same with one key less."""
+        first = self.firsts[place := self.block_of(key)]
+        keys = tuple(other for other in self.blocks[first] if other != key)
+        if keys or not place:
+            return Order(self.firsts, self.blocks.insert(first, keys))
+        return Order((*self.firsts[:place], *self.firsts[place + 1 :]), self.blocks.remove(first))
+
+    def parts(self, begin: bytes, end: bytes | None) -> Iterator[tuple[bytes, ...]]:
+        """The keys with begin <= key < end, some at a time."""
+        for place in range(self.block_of(begin), len(self.firsts)):
+            first = self.firsts[place]
+            if end is not None and first >= end:
+                return
+            keys = self.blocks[first]
+            low = bisect_left(keys, begin)
+            high = len(keys) if end is None else bisect_left(keys, end)
+            if low < high:
+                yield keys[low:high]
 
 
 class KeySpace:
@@ -46,7 +71,7 @@ class KeySpace:
         self,
         kvs: HashTrieMap[bytes, KeyValue],
         subs: HashTrieMap[bytes, int],
-        order: Order = Order((b"",), ((),)),  # noqa: B008 - an immutable value
+        order: Order,
     ) -> None:
         self._kvs = kvs
         self._subs = subs  # those that are not 0
@@ -68,13 +93,13 @@ class KeySpace:
 
     def between(self, begin: bytes, end: bytes | None) -> Iterator[KeyValue]:
         """Those with begin <= key < end, in order; without an end, all from `begin` on."""
-        for keys in self._parts(begin, end):
+        for keys in self._order.parts(begin, end):
             for key in keys:
                 yield self._kvs[key]
 
     def count(self, begin: bytes, end: bytes | None) -> int:
         """How many there are between."""
-        return sum(len(keys) for keys in self._parts(begin, end))
+        return sum(len(keys) for keys in self._order.parts(begin, end))
 
     def with_item(self, kv: KeyValue, sub: int = 0) -> KeySpace:
         """The same with `kv` written."""
@@ -83,33 +108,11 @@ class KeySpace:
         kvs = self._kvs.insert(key, kv)
         if len(kvs) == len(self._kvs):
             return KeySpace(kvs, subs, self._order)
-        place = self._order.block_of(key)
-        keys = self._order.blocks[place]
-        at = bisect_left(keys, key)
-        keys = (*keys[:at], key, *keys[at:])
-        half = len(keys) // 2
-        parts = (keys[:half], keys[half:]) if len(keys) > BLOCK else (keys,)
-        return KeySpace(kvs, subs, self._order.with_block(place, *parts))
+        return KeySpace(kvs, subs, self._order.with_key(key))
 
     def without(self, key: bytes) -> KeySpace:
         """The same without `key`, which must be there."""
-        place = self._order.block_of(key)
-        keys = self._order.blocks[place]
-        at = bisect_left(keys, key)
-        keys = keys[:at] + keys[at + 1 :]
-        parts = (keys,) if keys or len(self._order.blocks) == 1 else ()
-        return KeySpace(self._kvs.remove(key), self._subs.discard(key), self._order.with_block(place, *parts))
-
-    def _parts(self, begin: bytes, end: bytes | None) -> Iterator[tuple[bytes, ...]]:
-        firsts, blocks = self._order
-        for place in range(self._order.block_of(begin), len(blocks)):
-            if end is not None and firsts[place] >= end:
-                return
-            keys = blocks[place]
-            low = bisect_left(keys, begin)
-            high = len(keys) if end is None else bisect_left(keys, end)
-            if low < high:
-                yield keys[low:high]
+        return KeySpace(self._kvs.remove(key), self._subs.discard(key), self._order.without_key(key))
 
     def __eq__(self, other: object) -> bool:
         """Whether both hold the same. What was found equal is shared from then on: asking again costs nothing."""
@@ -129,7 +132,7 @@ class KeySpace:
         return f"KeySpace({', '.join(str(kv) for kv in self)})"
 
 
-EMPTY = KeySpace(HashTrieMap(), HashTrieMap())
+EMPTY = KeySpace(HashTrieMap(), HashTrieMap(), Order((b"",), HashTrieMap({b"": ()})))
 
 
 def keyspace(kvs: Iterable[tuple[KeyValue, int]]) -> KeySpace:

@@ -35,7 +35,7 @@ def request_of(line: str) -> Request:
     lease = [word.removeprefix("--lease=") for word in words if word.startswith("--lease=")]
     match [word for word in words if not word.startswith("--")]:
         case ["put" | "set", key, value]:
-            return Put(key, value, int(lease[0], 16) if lease else 0, "--prev-kv" in flags)
+            return Put(as_bytes(key), as_bytes(value), int(lease[0], 16) if lease else 0, "--prev-kv" in flags)
         case ["get", key, *end] if len(end) <= 1:
             return Range(*_span(key, end, flags))
         case ["del", key, *end] if len(end) <= 1:
