@@ -107,6 +107,7 @@ class KVServer(Server):
     """A server whose state machine is etcd's store. Commands are requests such as `Put("k", "v")`, or "put k v"."""
 
     commands: ClassVar[tuple[type, ...]] = (str, *REQUESTS)
+    another_machine: ClassVar[bool] = True
     first_data: ClassVar[Any] = Store()
 
     def apply(self, data: Any, op: Any) -> tuple[Any, Any]:

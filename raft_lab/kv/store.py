@@ -58,6 +58,9 @@ class Change:
     events: tuple[Event, ...]
     keys: KeySpace = field(compare=False, repr=False)
 
+    def __hash__(self) -> int:
+        return hash(tuple((event.type, event.kv.key, event.kv.value) for event in self.events))
+
 
 @dataclass(frozen=True, slots=True)
 class Store:

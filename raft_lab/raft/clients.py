@@ -30,6 +30,8 @@ class Clients(Reconfiguration):
 
     commands: ClassVar[tuple[type, ...]] = (str,)
     """What `apply` takes: words, or frozen values."""
+    another_machine: ClassVar[bool] = False
+    """Whether this very class differs from Raft in nothing but its state machine."""
     first_data: ClassVar[Any] = FrozenMap()
     """What the state machine holds before the first command."""
     session_timeout_us: ClassVar[int] = 60_000_000
@@ -49,7 +51,7 @@ class Clients(Reconfiguration):
         command = Command(request.op, request.client, request.seq, self.now)
         self.log = self.log.append(Entry(self.current_term, command))
         self.answer(Accepted(self.log.last_index, self.current_term))
-        self.replicate()
+        self.replicate_new_entry()
 
     def apply_command(self, command: Command) -> Any:
         """Apply a command once: sent again, it gets the stored reply. A client has one under way at a time (6.3)."""

@@ -108,6 +108,9 @@ class Core:
     def replicate(self) -> None:
         """See replication.py."""
 
+    def replicate_new_entry(self) -> None:
+        """See replication.py."""
+
     def advance_commit_index(self) -> None:
         """See replication.py."""
 

@@ -37,6 +37,17 @@ class Replication(Election):
                 self.send_append_entries(peer)
             self.advance_commit_index()
 
+    def replicate_new_entry(self) -> None:
+        """Send what was appended just now, except to whom it may go with what follows (dissertation 10.2.2)."""
+        for peer in self.peers:
+            if self.sends_at_once(peer):
+                self.send_append_entries(peer)
+        self.advance_commit_index()
+
+    def sends_at_once(self, peer: str) -> bool:
+        """Whether a new entry goes to `peer` although those before it may be on their way."""
+        return True
+
     def send_append_entries(self, peer: str) -> None:
         """Entries from `next_index` on, with the index and term of the entry before them (section 5.3)."""
         assert isinstance(self.role, Leader)

@@ -88,6 +88,10 @@ def _anything_follows(self: Server, snapshot: Snapshot) -> bool:
     return snapshot.last_included_index <= self.log.last_index
 
 
+def _has_answered_for_the_rest(self: Server, peer: str) -> bool:
+    return self.match_index(peer) >= self.log.last_index - 1
+
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "election restriction",
@@ -242,6 +246,14 @@ RULES: tuple[Rule, ...] = (
         {"writes_at_once": _never},
         optional=True,
     ),
+    Rule(
+        "batching",
+        "10.2.2",
+        "",
+        "New entries go to a server once it has answered for those before; what comes meanwhile goes together.",
+        {"sends_at_once": _has_answered_for_the_rest},
+        optional=True,
+    ),
 )
 _BY_NAME = {rule.name: rule for rule in RULES}
 
@@ -348,6 +360,6 @@ def _made(server: type[Server], off: tuple[str, ...], on: tuple[str, ...]) -> ty
 def modified(server: type[Server]) -> str:
     """How `server` differs from Raft, in words, or ''. A cluster carries this wherever it is shown or saved."""
     parts = [f"without {name}" for name in server.rules_off]
-    if base(server) is not Server:
+    if base(server) is not Server and not vars(base(server)).get("another_machine"):
         parts.insert(0, f"handlers of {server.__name__}")
     return ", ".join(parts)

@@ -23,6 +23,7 @@ from raft_lab.kv.store import Store
 from raft_lab.raft.log import Log, Snapshot
 from raft_lab.raft.machine import Machine
 from raft_lab.raft.membership import Configuration
+from raft_lab.raft.rules import with_rules
 from raft_lab.raft.server import Server
 from raft_lab.raft.state import Applied, ClientRequest, ElectionTimeout, HeartbeatTimeout, Receive
 
@@ -168,7 +169,7 @@ def ours(behaviour: type[Server], servers: int, op: Callable[[int], object]) -> 
     return measure
 
 
-def pysyncobj(servers: int) -> Callable[[int], float]:
+def pysyncobj(servers: int, period: float = 0.0001) -> Callable[[int], float]:
     """The same of PySyncObj, in one thread, its nodes in one process, messages handed over in memory."""
     from pysyncobj import SyncObj, SyncObjConf, replicated
     from pysyncobj.node import Node
@@ -214,7 +215,7 @@ def pysyncobj(servers: int) -> Callable[[int], float]:
 
         def __init__(self, me: Node, others: list[Node]) -> None:
             conf = SyncObjConf(
-                autoTick=False, dynamicMembershipChange=False, commandsQueueSize=10**6, appendEntriesPeriod=0.0
+                autoTick=False, dynamicMembershipChange=False, commandsQueueSize=10**6, appendEntriesPeriod=period
             )
             super().__init__(me, others, conf, nodeClass=Node, transportClass=InQueue)
             self.content: dict[str, str] = {}
@@ -265,10 +266,12 @@ def put(number: int) -> Put:
 def cluster(count: int = 2000, rounds: int = 5) -> None:
     """Print committed commands a second, each in turn in the same run."""
     subjects = {
-        "ours, 3 servers, put": ours(KVServer, 3, put),
-        "ours, 5 servers, put": ours(KVServer, 5, put),
-        "PySyncObj, 3 nodes, put": pysyncobj(3),
-        "PySyncObj, 5 nodes, put": pysyncobj(5),
+        "ours, 3 servers": ours(KVServer, 3, put),
+        "ours, 5 servers": ours(KVServer, 5, put),
+        "ours, 3 servers, batching": ours(with_rules(KVServer, "batching"), 3, put),
+        "ours, 5 servers, batching": ours(with_rules(KVServer, "batching"), 5, put),
+        "PySyncObj, 3 nodes": pysyncobj(3),
+        "PySyncObj, 3 nodes, as it comes": pysyncobj(3, 0.1),
     }
     rates: dict[str, list[float]] = {name: [] for name in subjects}
     for _ in range(rounds):
@@ -276,7 +279,7 @@ def cluster(count: int = 2000, rounds: int = 5) -> None:
             rates[name].append(measure(count))
     for name, found in rates.items():
         print(
-            f"{name:26} {statistics.median(found):8.0f} commands a second (from {min(found):.0f} to {max(found):.0f})"
+            f"{name:32} {statistics.median(found):8.0f} commands a second (from {min(found):.0f} to {max(found):.0f})"
         )
 
 
