@@ -13,7 +13,6 @@ import random
 import statistics
 import sys
 import time
-import tracemalloc
 from collections import deque
 from collections.abc import Callable, Iterator
 
@@ -85,19 +84,17 @@ def cost() -> None:
 def memory(puts: int = 1_000_000, every: int = 10_000) -> None:
     """Print what is held while so many puts go through a store that is compacted again and again."""
     store = Store()
-    tracemalloc.start()
     begun = time.perf_counter()
     for number in range(1, puts + 1):
         store, _ = apply(store, Put(f"key/{number % 1000}", f"value {number}"))
         if number % every == 0:
             store, _ = apply(store, Compaction(store.revision - every // 10))
         if number % (puts // 10) == 0:
-            now, peak = tracemalloc.get_traced_memory()
+            kept = store.revision - store.base_revision
             print(
-                f"after {number:9,} puts: {now / 2**20:6.1f} MiB held by Python, at most {peak / 2**20:6.1f}, "
-                f"{resident():6.1f} MiB resident, {time.perf_counter() - begun:6.1f} s"
+                f"after {number:9,} puts: {resident():6.1f} MiB resident, {kept:,} revisions kept, "
+                f"{time.perf_counter() - begun:6.1f} s"
             )
-    tracemalloc.stop()
 
 
 def resident() -> float:

@@ -153,7 +153,7 @@ def test_random_runs_find_nothing_wrong_with_it():
 
 
 def test_what_the_state_machine_does_not_take_is_refused():
-    with pytest.raises(ActionRefused, match="a command is one of str, Range, Put"):
+    with pytest.raises(ActionRefused, match="a command is one of str, "):
         cluster_of().propose(7)
     plain = Cluster(3)
     with pytest.raises(ActionRefused, match="a command is a string"):
