@@ -22,8 +22,8 @@ from typing import Any
 from raft_lab.check.edn import EdnError, Reader
 from raft_lab.check.histories import History, HistoryError, Mark, Operation, value_text
 from raft_lab.raft.values import freeze
-from raft_lab.sim.files import write_whole
-from raft_lab.sim.trace import LARGEST, decode, encode
+from raft_lab.sim.files import Unreadable, read_whole, write_whole
+from raft_lab.sim.trace import decode, encode
 
 FORMAT = "raft_lab history"
 VERSION = 1
@@ -45,16 +45,10 @@ def save(history: History, path: str | PathLike[str]) -> None:
 def load(path: str | PathLike[str]) -> History:
     """Read a history; see `History.load`."""
     try:
-        if Path(path).stat().st_size > LARGEST:
-            raise _Wrong(f"it is larger than {LARGEST // 2**20} MiB")
-        history = _read(Path(path).read_text(encoding="utf-8"))
+        history = _read(read_whole(path))
     except FileNotFoundError:
         raise HistoryError(f"there is no file {path}") from None
-    except UnicodeDecodeError:
-        raise HistoryError(f"{path} cannot be read: it is not text in UTF-8") from None
-    except OSError as error:
-        raise HistoryError(f"{path} cannot be read: {error.strerror}") from None
-    except (_Wrong, EdnError, HistoryError) as wrong:
+    except (_Wrong, Unreadable, EdnError, HistoryError) as wrong:
         raise HistoryError(f"{path} cannot be read: {wrong}") from None
     return history if history.source else replace(history, source=Path(path).name)
 

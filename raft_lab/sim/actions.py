@@ -17,6 +17,11 @@ from raft_lab.raft.server import Server
 from raft_lab.raft.state import State
 from raft_lab.sim.world import Behaviour, Transition, World, behaviour_name
 
+MOST_SERVERS = 25
+LONGEST_NAME = 40
+LONGEST_SPAN_US = 10**15
+"""So many microseconds, some thirty years, may pass at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -132,8 +137,8 @@ class Delay(OnMessage):
     verb: ClassVar[str] = "delay"
 
     def refusal(self, world: World) -> str | None:
-        if type(self.us) is not int or self.us <= 0:
-            return "a message can only be made later: cluster.delay('S1', 'S2', ms=20)"
+        if _is_no_span(self.us):
+            return "a message can only be made later, and not by years: cluster.delay('S1', 'S2', ms=20)"
         return OnMessage.refusal(self, world)
 
     def call(self, *arguments: str) -> str:
@@ -230,7 +235,7 @@ class Propose(OnServer):
             or (self.seq and not self.client)
         ):
             return "a session has a name, and its commands are numbered from 1: client='alice', seq=1"
-        if not _can_be_written(f"{self.op}{self.client}"):
+        if not can_be_written(f"{self.op}{self.client}"):
             return f"a command is text that can be written as UTF-8, not {self.op!r}"
         return None
 
@@ -379,8 +384,10 @@ class Boot(Action):
         return self.server
 
     def refusal(self, world: World) -> str | None:
-        if not isinstance(self.server, str) or not self.server:
-            return "a server needs a name such as 'S6'"
+        if wrong := misnamed(self.server):
+            return wrong
+        if len(world.servers) >= MOST_SERVERS:
+            return f"a cluster has at most {MOST_SERVERS} servers, and so many are there"
         return f"there is a server {self.server} already" if self.server in world.servers else None
 
     def perform(self, world: World, now: int = 0) -> Transition:
@@ -492,7 +499,25 @@ class Partition(Action):
         return Transition(replace(world, cuts=cuts))
 
 
-def _can_be_written(text: str) -> bool:
+def misnamed(name: Any) -> str | None:
+    """Why a server cannot be called that, or None."""
+    if not isinstance(name, str) or not name:
+        return "a server needs a name such as 'S6'"
+    if len(name) > LONGEST_NAME or not name.isprintable() or name != name.strip():
+        return (
+            f"a server's name is at most {LONGEST_NAME} printable characters, without spaces around them, not {name!r}"
+        )[:200]
+    return None
+
+
+def _is_no_span(us: Any) -> str | None:
+    if type(us) is int and 0 < us <= LONGEST_SPAN_US:
+        return None
+    return "the clock only moves forward, by a microsecond to some thirty years at a time"
+
+
+def can_be_written(text: str) -> bool:
+    """Whether it is text that a file may hold."""
     return not any(0xD800 <= ord(character) <= 0xDFFF for character in text)
 
 
@@ -552,7 +577,7 @@ class Wait(Action):
         return (self.us / 1000,)
 
     def refusal(self, world: World) -> str | None:
-        return None if isinstance(self.us, int) and self.us > 0 else "the clock only moves forward"
+        return _is_no_span(self.us)
 
     def perform(self, world: World, now: int = 0) -> Transition:
         return Transition(world)
@@ -569,7 +594,7 @@ class Stall(Action):
         return (self.us / 1000,)
 
     def refusal(self, world: World) -> str | None:
-        return None if isinstance(self.us, int) and self.us > 0 else "the clock only moves forward"
+        return _is_no_span(self.us)
 
     def perform(self, world: World, now: int = 0) -> Transition:
         return Transition(world)

@@ -11,6 +11,7 @@ from raft_lab.raft.membership import Configuration
 from raft_lab.raft.rules import base
 from raft_lab.raft.server import Server
 from raft_lab.raft.values import FrozenMap
+from raft_lab.sim.actions import MOST_SERVERS, can_be_written, misnamed
 from raft_lab.sim.errors import ActionRefused, UnknownName
 from raft_lab.sim.schedule import Timing
 from raft_lab.sim.world import Ghosts, World
@@ -48,15 +49,28 @@ def step_count(count: int) -> int:
     return count
 
 
+def servers_given(servers: Sequence[type[Server]]) -> Sequence[type[Server]]:
+    """Classes whose handlers a saved run may need."""
+    for server in servers:
+        if not (isinstance(server, type) and issubclass(server, Server)):
+            raise ValueError(f"a run is done again by subclasses of Server, not by {server!r}"[:200])
+    return servers
+
+
 def server_names(servers: int | Iterable[str]) -> tuple[str, ...]:
     """S1, S2 … if a number is given, else the names themselves."""
     if isinstance(servers, int):
-        if isinstance(servers, bool) or not 1 <= servers <= 25:
-            raise ValueError(f"a cluster has 1 to 25 servers, not {servers}")
+        if isinstance(servers, bool) or not 1 <= servers <= MOST_SERVERS:
+            raise ValueError(f"a cluster has 1 to {MOST_SERVERS} servers, not {servers}")
         return tuple(f"S{number}" for number in range(1, servers + 1))
     names = (servers,) if isinstance(servers, str) else tuple(servers) if isinstance(servers, Iterable) else ()
-    if not names or len(set(names)) != len(names) or not all(isinstance(name, str) and name for name in names):
-        raise ValueError("servers must be a number, or different non-empty names such as ['S1', 'S2', 'S3']")
+    if not names or not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
+        raise ValueError("servers must be a number, or different names such as ['S1', 'S2', 'S3']")
+    if len(names) > MOST_SERVERS:
+        raise ValueError(f"a cluster has 1 to {MOST_SERVERS} servers, not {len(names)}")
+    for name in names:
+        if wrong := misnamed(name):
+            raise ValueError(wrong)
     return names
 
 
@@ -90,8 +104,8 @@ def _entry(entry: EntryLike, server: type[Server]) -> Entry:
     if isinstance(entry, Entry):
         return entry
     term, op = entry if isinstance(entry, tuple | list) and len(entry) == 2 else (0, "")
-    if not isinstance(term, int) or term < 1 or not isinstance(op, server.commands):
-        raise ValueError(f"a log entry is a (term, command) pair such as (1, 'set x 1'), not {entry!r}")
+    if type(term) is not int or term < 1 or not isinstance(op, server.commands) or not can_be_written(f"{op}"):
+        raise ValueError(f"a log entry is a (term, command) pair such as (1, 'set x 1'), not {entry!r}"[:200])
     return Entry(term, Noop() if op == "no-op" else Command(op))
 
 

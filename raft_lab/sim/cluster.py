@@ -162,9 +162,9 @@ class Cluster:
         """
         if not isinstance(action, Action):
             raise ActionRefused(f"{action!r} is not an action; cluster.enabled() lists those that are possible now")
-        if isinstance(action, actions.Wait):
+        if isinstance(action, actions.Wait) and action.refusal(self.world) is None:
             return self.wait(action.us / 1000)
-        if isinstance(action, actions.Stall):
+        if isinstance(action, actions.Stall) and action.refusal(self.world) is None:
             return self._do(action, timed=False, now_us=self.schedule.now_us + action.us)
         return self._do(action, timed=False)
 
@@ -370,6 +370,8 @@ class Cluster:
 
     def switch(self, rule: str, on: bool) -> Step:
         """Turn one rule of the running cluster on or off, and leave all others as they are."""
+        if not isinstance(on, bool):
+            raise ActionRefused(f"a rule is switched on=True or on=False, not {on!r}"[:200])
         return self.perform(actions.Swap(turned(self._server_class(), rule, on)))
 
     def _server_class(self) -> type[Server]:
@@ -410,7 +412,7 @@ class Cluster:
 
     def run(self, ms: float) -> Step:
         """Let everything happen that is due within the next `ms` milliseconds."""
-        if not (isinstance(ms, int | float) and 0 < ms < 1e9):
+        if not (isinstance(ms, int | float) and not isinstance(ms, bool) and 0 < ms < 1e9):
             raise ActionRefused(f"run takes a number of milliseconds above 0, not {ms!r}")
         with self._as_one_change():
             end = self.schedule.now_us + round(ms * 1000)
@@ -424,7 +426,7 @@ class Cluster:
         Raises:
             ActionRefused: something is due earlier.
         """
-        if not (isinstance(ms, int | float) and 0 < ms < 1e9):
+        if not (isinstance(ms, int | float) and not isinstance(ms, bool) and 0 < ms < 1e9):
             raise ActionRefused(f"wait takes a number of milliseconds above 0, not {ms!r}")
         with self.lock:
             us = round(ms * 1000)
@@ -435,7 +437,7 @@ class Cluster:
 
     def stall(self, ms: float) -> Step:
         """Let the clock move on by `ms` milliseconds in which nothing happens: whatever is due comes late."""
-        if not (isinstance(ms, int | float) and 0 < ms < 1e9):
+        if not (isinstance(ms, int | float) and not isinstance(ms, bool) and 0 < ms < 1e9):
             raise ActionRefused(f"stall takes a number of milliseconds above 0, not {ms!r}")
         return self.perform(actions.Stall(round(ms * 1000)))
 
@@ -461,6 +463,7 @@ class Cluster:
         """
         if isinstance(leader, str):
             self.world.server(leader)
+        step_count(max_steps)
         wanted = _condition(condition, leader, committed)
         with self._as_one_change():
             for _ in range(max_steps):
@@ -738,6 +741,8 @@ def step_code(step: Step) -> str:
             return action.call(repr(m.src), repr(m.dst))
         if len(alike) == 1:
             return action.call(repr(m.src), repr(m.dst), repr(type(m).__name__))
+        flights = [flight.message for flight in parent.schedule.flights]
+        return action.call(f"cluster.messages[{flights.index(m)}]")
     return str(action)
 
 
@@ -747,12 +752,16 @@ def _condition(
     if sum(given is not None for given in (condition, leader, committed)) != 1:
         raise ValueError("run_until takes one thing to wait for: a function of the cluster, leader=… or committed=…")
     if condition is not None:
+        if not callable(condition):
+            raise ValueError(f"run_until waits for a function of the cluster to be true, not for {condition!r}"[:200])
         return condition
     if committed is not None:
         return lambda cluster: any(
             isinstance(entry.value, Command) and entry.value.op == committed
             for _, entry in cluster.world.ghosts.committed
         )
+    if not isinstance(leader, bool | str):
+        raise ValueError(f"leader is True, False or a server's name, not {leader!r}"[:200])
     if leader is False:
         return lambda cluster: cluster.leader is None
     return lambda cluster: _is_led(cluster, None if leader is True else leader)

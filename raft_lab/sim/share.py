@@ -23,7 +23,7 @@ from raft_lab.raft.rules import base, switched
 from raft_lab.raft.server import Server
 from raft_lab.raft.values import FrozenMap
 from raft_lab.sim.actions import ACTIONS, Action, Swap
-from raft_lab.sim.arguments import first_world
+from raft_lab.sim.arguments import first_world, servers_given
 from raft_lab.sim.errors import TraceError
 from raft_lab.sim.schedule import Timing
 from raft_lab.sim.tape import Step
@@ -37,6 +37,9 @@ MOST_STEPS = 100_000
 
 Part = int | Callable[[Step], Action]
 """So many timed steps, or what to do in a situation."""
+
+_VALUE = '{"is":'
+"""So a command begins that is a value. One in words that begins so keeps its bracket, all others are quoted."""
 
 _BY_VERB: dict[str, type[Action]] = {Swap.verb: Swap, **{action.verb: action for action in ACTIONS}}
 
@@ -73,7 +76,7 @@ def read(text: str, servers: Sequence[type[Server]]) -> tuple[dict[str, Any], li
     """How to make the cluster, what to do to it, and where it should end ('' if the string does not say)."""
     if not isinstance(text, str):
         raise TraceError(f"a share string is text such as 'raft-lab:1;5;seed=7;step:23', not {text!r}"[:200])
-    known = {server.__name__: server for server in servers}
+    known = {server.__name__: server for server in servers_given(servers)}
     parts = [part for part in "".join(text.split()).split(";") if part]
     with explained(text):
         if len(text) > LONGEST:
@@ -107,15 +110,21 @@ class _Wrong(Exception):
     """What is wrong with a share string."""
 
 
+_DAMAGE = (
+    *(_Wrong, RaftLabError, KeyError, TypeError, ValueError, IndexError, AttributeError),
+    *(RecursionError, OverflowError),
+)
+
+
 @contextlib.contextmanager
 def explained(text: str) -> Iterator[None]:
     """Turn whatever goes wrong into one sentence."""
     shown = text if len(text) <= 60 else f"{text[:40]}…{text[-15:]}"
     try:
         yield
-    except (_Wrong, RaftLabError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        why = error.args[0] if isinstance(error, KeyError) else error
-        raise TraceError(f"the share string {shown!r} cannot be read: {why}") from None
+    except _DAMAGE as error:
+        why = str(error.args[0] if isinstance(error, KeyError) else error)
+        raise TraceError(f"the share string {shown!r} cannot be read: {why[:400]}") from None
 
 
 @contextlib.contextmanager
@@ -123,7 +132,7 @@ def at_part(number: int, part: Part) -> Iterator[None]:
     """Say at which action it went wrong."""
     try:
         yield
-    except RaftLabError as error:
+    except (RaftLabError, _Wrong) as error:
         raise _Wrong(f"its action {number}, {f'step:{part}' if isinstance(part, int) else part}: {error}") from None
 
 
@@ -231,6 +240,8 @@ def _read_handlers(settings: dict[str, str], known: dict[str, type[Server]]) -> 
 def _read_log(text: str) -> tuple[str, list[tuple[int, str]]]:
     name, _, entries = text.partition(":")
     pairs = [entry.split(".", 1) for entry in entries.split(",")]
+    if not all(len(pair) == 2 and pair[0].isdecimal() for pair in pairs):
+        raise _Wrong(f"a log is written S1:1.set+x+1,2.set+y+2, not {text!r}"[:200])
     return unquote_plus(name), [(int(term), unquote_plus(op)) for term, op in pairs]
 
 
@@ -256,7 +267,7 @@ def _value(value: Any, at: Step) -> str:
         case int():
             return str(value)
         case str():
-            return _text(value)
+            return _text(value).replace("%7B", "{", 1) if value.startswith(_VALUE) else _text(value)
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, MESSAGE_TYPES):
             return _text(json.dumps(encode(value), separators=(",", ":")))
         case frozenset():
@@ -276,6 +287,8 @@ def _read_act(part: str, known: dict[str, type[Server]]) -> Part:
     if kind is None:
         raise _Wrong(f"there is no action {part!r}"[:100])
     if kind is Swap:
+        if not all("~" in text for text in texts):
+            raise _Wrong(f"{part!r} should say which rules are switched, as in swap:without~durable+vote"[:200])
         server = _read_handlers(dict(text.split("~", 1) for text in texts), known)
         return _named(part, lambda _: Swap(server))
     hints, fields = get_type_hints(kind), dataclasses.fields(kind)
@@ -308,12 +321,20 @@ def _read_message(text: str, at: Step) -> Message:
 
 
 def _read_bool(text: str, _: Step) -> bool:
-    return {"yes": True, "no": False}[text]
+    if text not in ("yes", "no"):
+        raise _Wrong(f"yes or no should stand where {text[:40]!r} is")
+    return text == "yes"
+
+
+def _read_number(text: str, _: Step) -> int:
+    if not text.lstrip("-").isdecimal() or len(text) > 20:
+        raise _Wrong(f"a whole number should stand where {text[:40]!r} is")
+    return int(text)
 
 
 def _read_command(text: str, _: Step) -> Any:
     words = unquote_plus(text)
-    return decode(json.loads(words), Any) if words.startswith('{"is":') else words
+    return decode(json.loads(words), Any) if text.startswith(_text(_VALUE)) else words
 
 
 def _read_set(text: str, _: Step) -> frozenset[str]:
@@ -322,7 +343,7 @@ def _read_set(text: str, _: Step) -> frozenset[str]:
 
 _READERS: dict[str, Callable[[str, Step], Any]] = {
     str(str): lambda text, _: unquote_plus(text),
-    str(int): lambda text, _: int(text),
+    str(int): _read_number,
     str(bool): _read_bool,
     str(Any): _read_command,
     str(frozenset[str]): _read_set,

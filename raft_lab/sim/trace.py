@@ -12,7 +12,6 @@ import typing
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from raft_lab.raft.errors import RaftLabError
@@ -22,16 +21,15 @@ from raft_lab.raft.server import Server
 from raft_lab.raft.state import State
 from raft_lab.raft.values import Chain, FrozenMap, extend
 from raft_lab.sim.actions import ACTIONS, Action, Swap
+from raft_lab.sim.arguments import servers_given
 from raft_lab.sim.errors import TraceError
-from raft_lab.sim.files import write_whole
+from raft_lab.sim.files import Unreadable, read_whole, write_whole
 from raft_lab.sim.schedule import Timing
 from raft_lab.sim.tape import Step, Tape
 from raft_lab.sim.world import World, behaviour_name
 
 FORMAT = "raft_lab trace"
 VERSION = 1
-LARGEST = 64 * 2**20
-"""Files of more bytes are refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +78,9 @@ def save(path: str | PathLike[str], tape: Tape, cursor: Step, origin: str) -> No
 
 def load(path: str | PathLike[str], behaviours: Sequence[type[Server]]) -> Trace:
     """Read and check a file; see `Cluster.load`."""
-    known = {behaviour.__name__: behaviour for behaviour in behaviours}
+    known = {behaviour.__name__: behaviour for behaviour in servers_given(behaviours)}
     with explained(path):
-        if Path(path).stat().st_size > LARGEST:
-            raise _Wrong(f"it is larger than {LARGEST // 2**20} MiB")
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(read_whole(path))
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise _Wrong("it is not a run saved by raft_lab")
         version = content.get("version")
@@ -133,7 +129,7 @@ def explained(path: str | PathLike[str]) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise TraceError(f"there is no file {path}") from None
-    except _Wrong as wrong:
+    except (_Wrong, Unreadable) as wrong:
         raise TraceError(f"{path} cannot be loaded: {wrong}") from None
     except json.JSONDecodeError as error:
         raise TraceError(
@@ -141,7 +137,7 @@ def explained(path: str | PathLike[str]) -> Iterator[None]:
         ) from None
     except RaftLabError as error:
         raise TraceError(f"{path} cannot be loaded: its actions cannot be done again: {error}") from error
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, OSError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, OverflowError) as error:
         raise TraceError(f"{path} cannot be loaded: it is damaged ({type(error).__name__}: {error})") from error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from raft_lab.check.clients import EARLIER
 from raft_lab.check.histories import History, Operation, value_text
 from raft_lab.check.linearizability import Linearizability
 from raft_lab.view.lanes import BAR, Bar, Layout, arrange, label
+from raft_lab.view.picture import escaped
 
 _STYLE = (Path(__file__).parent / "static" / "history.css").read_text(encoding="utf-8")
 
@@ -33,11 +33,11 @@ def html(history: History, verdict: Linearizability | None = None) -> str:
     """The verdict in words, the picture, what its signs mean, and every operation as text."""
     layout = arrange(history, verdict)
     earlier = [str(o) for o in history.operations if o.client == EARLIER]
-    notes = [escape(str(history) if verdict is None else history.source)]
+    notes = [escaped(str(history) if verdict is None else history.source)]
     if layout.hidden:
         notes.append(f"{layout.hidden:,} other operations are not drawn")
     if earlier:
-        notes.append(f"in the logs from the beginning: {escape(', '.join(earlier[:6]))}{' …' * (len(earlier) > 6)}")
+        notes.append(f"in the logs from the beginning: {escaped(', '.join(earlier[:6]))}{' …' * (len(earlier) > 6)}")
     return "".join(
         [
             f'<div class="raft-history"><style>{_STYLE}</style>',
@@ -57,7 +57,7 @@ def _names(layout: Layout) -> str:
     size = f'viewBox="0 0 {layout.left:.0f} {layout.height:.0f}" width="{layout.left:.0f}" height="{layout.height:.0f}"'
     names = [("servers", 24.0)] if layout.marks else []
     names += [(client, top + 24) for client, top, _ in layout.lanes]
-    words = [f'<text x="4" y="{y:.1f}">{escape(name)}</text>' for name, y in names]
+    words = [f'<text x="4" y="{y:.1f}">{escaped(name)}</text>' for name, y in names]
     return f'<svg class="rh-names" {size} aria-hidden="true">{"".join([*_draw_lanes(layout), *words])}</svg>'
 
 
@@ -68,7 +68,7 @@ def svg(layout: Layout, history: History, verdict: Linearizability | None = None
     return "".join(
         [
             f'<svg viewBox="{left:.0f} 0 {width:.0f} {layout.height:.0f}" width="{width:.0f}" '
-            f'height="{layout.height:.0f}" role="img" aria-label="{escape(str(verdict or history))}">',
+            f'height="{layout.height:.0f}" role="img" aria-label="{escaped(str(verdict or history))}">',
             '<defs><pattern id="rh-hatch" width="7" height="7" patternUnits="userSpaceOnUse" '
             'patternTransform="rotate(45)"><path d="M0 0V7" class="rh-hatch"/></pattern></defs>',
             *_draw_lanes(layout),
@@ -89,10 +89,10 @@ def _draw_lanes(layout: Layout) -> Iterator[str]:
 def _draw_marks(layout: Layout) -> Iterator[str]:
     for mark, x, y in layout.marks:
         bottom = layout.lanes[-1][2] if layout.lanes else layout.height
-        yield f'<g class="rh-mark" data-kind="{escape(mark.kind)}">'
+        yield f'<g class="rh-mark" data-kind="{escaped(mark.kind)}">'
         yield f'<path class="rh-line" d="M{x:.1f} {y}V{bottom:.1f}"/>'
         yield f'<g transform="translate({x:.1f} {y})">{_SIGNS.get(mark.kind, _SIGNS[""])}</g>'
-        yield f'<text x="{x + 11:.1f}" y="{y + 4}">{escape(mark.text)}</text></g>'
+        yield f'<text x="{x + 11:.1f}" y="{y + 4}">{escaped(mark.text)}</text></g>'
 
 
 def _draw_bar(bar: Bar, impossible: Operation | None) -> str:
@@ -113,8 +113,8 @@ def _draw_bar(bar: Bar, impossible: Operation | None) -> str:
     )
     return (
         f'<g class="rh-bar" data-kind="{kind}"{" data-impossible" if wrong else ""}{steps}>'
-        f"<title>{escape(f'{operation.client}: {label(operation)}')}</title>{shape}"
-        f'<text x="{bar.x + 8:.1f}" y="{y + 16:.1f}">{sign}{escape(label(operation))}</text></g>'
+        f"<title>{escaped(f'{operation.client}: {label(operation)}')}</title>{shape}"
+        f'<text x="{bar.x + 8:.1f}" y="{y + 16:.1f}">{sign}{escaped(label(operation))}</text></g>'
     )
 
 
@@ -141,7 +141,7 @@ def _draw_ticks(layout: Layout) -> Iterator[str]:
     foot = layout.height - 30
     for x, said in layout.ticks:
         yield f'<path class="rh-tick" d="M{x:.1f} {foot:.1f}v5"/>'
-        yield f'<text class="rh-time" x="{x:.1f}" y="{foot + 19:.1f}">{escape(said)}</text>'
+        yield f'<text class="rh-time" x="{x:.1f}" y="{foot + 19:.1f}">{escaped(said)}</text>'
 
 
 def _headline(verdict: Linearizability | None) -> str:
@@ -158,7 +158,7 @@ def _headline(verdict: Linearizability | None) -> str:
         None: f"After {verdict.steps:,} steps, {len(verdict.order):,} operations could be placed, and the search was "
         "not at its end. Give it a larger budget, or a shorter history.",
     }[verdict.linearizable]
-    return f'<p class="rh-verdict" data-verdict="{words.lower()}"><strong>{sign} {words}.</strong> {escape(told)}</p>'
+    return f'<p class="rh-verdict" data-verdict="{words.lower()}"><strong>{sign} {words}.</strong> {escaped(told)}</p>'
 
 
 def _legend(layout: Layout, verdict: Linearizability | None) -> str:
@@ -195,7 +195,7 @@ def _in_words(layout: Layout, history: History) -> str:
             told = f"{'refused' if o.failed else value_text(o.result)}, {history.when(o.returned)}"
         place = "" if bar.number is None else str(bar.number)
         cells = (o.client, str(o), history.when(o.called), told, place)
-        rows.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
+        rows.append("<tr>" + "".join(f"<td>{escaped(cell)}</td>" for cell in cells) + "</tr>")
     heads = "".join(f"<th>{head}</th>" for head in ("client", "asked for", "when", "was told", "place in the order"))
     return (
         f"<details><summary>The operations as a table</summary><table><thead><tr>{heads}</tr></thead>"

@@ -47,6 +47,8 @@ class Lab(anywidget.AnyWidget):
             raise TypeError(f"a lab shows a Cluster, not {cluster!r}")
         if not (isinstance(speed, int | float) and 0.25 <= speed <= 8):
             raise ValueError(f"speed must be a number from 0.25 to 8, not {speed!r}")
+        if not isinstance(title, str):
+            raise TypeError(f"the title is a line of text, not {title!r}"[:200])
         self.cluster = cluster
         self.title = title
         self._told = 0
@@ -60,7 +62,8 @@ class Lab(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Take the picture away; the cluster goes on."""
-        self._stop_listening()
+        if hasattr(self, "_stop_listening"):  # else it was refused before it was anything
+            self._stop_listening()
         super().close()
 
     def ask(self, question: str) -> None:

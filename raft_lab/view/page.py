@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from html import escape
 from os import PathLike
 from pathlib import Path
 
@@ -49,9 +48,9 @@ def html(cluster: Cluster, *, title: str = "") -> str:
         "options": {"rules": frames.rule_book(), "recording": True},
     }
     return _PAGE.format(
-        title=escape(title or "A run of Raft"),
+        title=picture.escaped(title or "A run of Raft"),
         styles=styles(),
-        text=escape(picture.text(cluster)),
+        text=picture.escaped(picture.text(cluster)),
         tape=json.dumps(state, ensure_ascii=False).replace("<", "\\u003c"),
         code=bundle("lab.js").replace("export default {", "const instrument = {").replace("</script", "<\\/script"),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from html import escape
 from typing import Any
 
@@ -18,6 +19,14 @@ _FAINT = "#6a737d"
 def mimebundle(cluster: Cluster) -> dict[str, Any]:
     """What a notebook shows for a cluster that stands alone at the end of a cell."""
     return {"text/plain": text(cluster), "image/svg+xml": svg(cluster)}
+
+
+_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
+
+def escaped(words: str) -> str:
+    """Words as SVG and HTML can hold them; what XML cannot hold at all becomes a replacement character."""
+    return escape(_NOT_XML.sub("\ufffd", words))
 
 
 def text(cluster: Cluster) -> str:
@@ -61,9 +70,9 @@ def svg(cluster: Cluster) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         f'role="img" font-family="system-ui, sans-serif" font-size="13" fill="{_INK}">',
-        f"<title>{escape(text(cluster))}</title>",
+        f"<title>{escaped(text(cluster))}</title>",
         f'<rect width="{width}" height="{height}" rx="8" fill="{_PAPER}" stroke="#d0d7de"/>',
-        f'<text x="20" y="30" font-size="14">{escape(_clip(str(cluster.now.sentence), width // 7))}</text>',
+        f'<text x="20" y="30" font-size="14">{escaped(_clip(str(cluster.now.sentence), width // 7))}</text>',
         *_mark(cluster, width),
         *_ring(cluster, 200, 60 + (height - 60) / 2, min(130, (height - 150) / 2)),
         *_ledger(cluster, columns, 420, 80),
@@ -76,7 +85,7 @@ def _mark(cluster: Cluster, width: int) -> list[str]:
     """Whatever is not Raft says so, wherever it is shown."""
     if not cluster.modified:
         return []
-    words = escape(_clip(f"modified Raft: {cluster.modified}", width // 7))
+    words = escaped(_clip(f"modified Raft: {cluster.modified}", width // 7))
     return [f'<text x="20" y="50" font-weight="600" fill="#b3261e">{words}</text>']
 
 
@@ -105,9 +114,10 @@ def _ring(cluster: Cluster, cx: float, cy: float, radius: float) -> list[str]:
         (x1, y1), (x2, y2) = place[flight.message.src], place[flight.message.dst]
         along = 0.3 + 0.1 * (n % 4)
         x, y = x1 + (x2 - x1) * along, y1 + (y2 - y1) * along
+        way = f"{type(flight.message).__name__} {flight.message.src}→{flight.message.dst}"
         parts.append(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{_PAPER}" stroke="{_INK}"><title>'
-            f"{escape(type(flight.message).__name__)} {flight.message.src}→{flight.message.dst}</title></circle>"
+            f"{escaped(way)}</title></circle>"
         )
     for name, (x, y) in place.items():
         state = cluster[name]
@@ -128,7 +138,7 @@ def _ring(cluster: Cluster, cx: float, cy: float, radius: float) -> list[str]:
         else:
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="27" {outline}/>')
         parts.append(
-            f'<text x="{x:.1f}" y="{y - 2:.1f}" text-anchor="middle" font-weight="600">{escape(name)}</text>'
+            f'<text x="{x:.1f}" y="{y - 2:.1f}" text-anchor="middle" font-weight="600">{escaped(name)}</text>'
             f'<text x="{x:.1f}" y="{y + 13:.1f}" text-anchor="middle" font-size="11">term {state.current_term}</text>'
             f'<text x="{x:.1f}" y="{y + 46:.1f}" text-anchor="middle" font-size="11">{role}</text>'
         )
@@ -149,7 +159,7 @@ def _ledger(cluster: Cluster, columns: list[int], left: float, top: float) -> li
     for row, state in enumerate(cluster.world.servers.values()):
         y = top + row * 46
         parts.append(
-            f'<text x="{left}" y="{y + 17}" font-weight="600">{escape(state.id)}</text>'
+            f'<text x="{left}" y="{y + 17}" font-weight="600">{escaped(state.id)}</text>'
             f'<text x="{left}" y="{y + 32}" font-size="11" fill="{_FAINT}">{_role(cluster, state)}</text>'
         )
         for n, index in enumerate(columns):
@@ -163,7 +173,7 @@ def _ledger(cluster: Cluster, columns: list[int], left: float, top: float) -> li
                 f'<rect x="{x}" y="{y}" width="58" height="38" rx="4" fill="{term_colour(entry.term)}" '
                 f'fill-opacity="0.45" stroke="{_INK}" {edge}/>'
                 f'<text x="{x + 29}" y="{y + 16}" text-anchor="middle" font-size="11">'
-                f"{escape(_clip(str(entry.value), 9))}</text>"
+                f"{escaped(_clip(str(entry.value), 9))}</text>"
                 f'<text x="{x + 29}" y="{y + 31}" text-anchor="middle" font-size="10">term {entry.term}</text>'
             )
     return parts

@@ -312,7 +312,7 @@ def test_a_file_that_is_not_there_is_said(tmp_path):
     (tmp_path / "picture").write_bytes(b"\x89PNG\xff")
     with pytest.raises(HistoryError, match="not text in UTF-8"):
         History.load(tmp_path / "picture")
-    with pytest.raises(HistoryError, match="cannot be read: Is a directory"):
+    with pytest.raises(HistoryError, match="cannot be read: it is a folder"):
         History.load(tmp_path)
 
 

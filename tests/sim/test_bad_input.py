@@ -18,7 +18,8 @@ from raft_lab import (
     UnknownName,
 )
 from raft_lab.sim.actions import Crash, Deliver, Partition, Timeout
-from raft_lab.sim.trace import LARGEST, VERSION
+from raft_lab.sim.files import LARGEST
+from raft_lab.sim.trace import VERSION
 
 # --- Calls ------------------------------------------------------------------------------------------
 
