@@ -51,24 +51,11 @@ def apply(store: Store, op: Request, clock_us: int = 0) -> tuple[Store, Response
 
 
 def _apply(store: Store, op: Request, clock_us: int) -> tuple[Store, Response]:
-    if isinstance(op, Put | Range | DeleteRange | Txn):
-        check(op)
-        refuse_large(op)
-        if isinstance(op, Txn):
-            return transact(store, op)
-        writing = Writing(store)
-        response: Response
-        match op:
-            case Put():
-                if op.lease and op.lease not in store.leases:
-                    raise errors.LEASE_NOT_FOUND
-                response = writing.put(op)
-            case Range():
-                response = writing.range(op)
-            case _:
-                response = writing.delete_range(op)
-        return writing.done(), response
     match op:
+        case Put() | Range() | DeleteRange() | Txn():
+            check(op)
+            refuse_large(op)
+            return transact(store, op) if isinstance(op, Txn) else _do_alone(store, op)
         case Compaction():
             return compact(store, op)
         case LeaseGrant():
@@ -84,6 +71,21 @@ def _apply(store: Store, op: Request, clock_us: int) -> tuple[Store, Response]:
         case LeaseLeases():
             return store, leases.leases(store)
     raise TypeError(f"a request is one of {', '.join(kind.__name__ for kind in REQUESTS)}, not {op!r}")
+
+
+def _do_alone(store: Store, op: Put | Range | DeleteRange) -> tuple[Store, Response]:
+    writing = Writing(store)
+    response: Response
+    match op:
+        case Put():
+            if op.lease and op.lease not in store.leases:
+                raise errors.LEASE_NOT_FOUND
+            response = writing.put(op)
+        case Range():
+            response = writing.range(op)
+        case _:
+            response = writing.delete_range(op)
+    return writing.done(), response
 
 
 def refuse_large(op: Request) -> None:

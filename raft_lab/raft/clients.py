@@ -60,10 +60,10 @@ class Clients(Reconfiguration):
         for client, session in sessions.items():
             if clock - session.active_us > self.session_timeout_us:  # by log time, so that all servers agree
                 sessions = sessions.without(client)
-        self.machine = replace(self.machine, sessions=sessions, clock_us=clock)
+        self.machine = Machine(self.machine.data, sessions, clock)
         if not command.client:
             data, reply = self.apply(self.machine.data, command.op)
-            self.machine = replace(self.machine, data=data)
+            self.machine = Machine(data, sessions, clock)
             return reply
         if command.seq == 0:  # opens the session; opened again, it stays as it is
             if command.client not in sessions:
