@@ -315,6 +315,8 @@ def _sorted(kvs: list[KeyValue], op: Range) -> list[KeyValue]:
 def compact(store: Store, op: Compaction) -> tuple[Store, CompactionResponse]:
     """Forget what was before a revision, except what still stood at it. That makes no new revision.
 
+    A deletion at that very revision is forgotten, too: who watches from there is not told of it, as in etcd 3.4.
+
     Raises:
         EtcdError: it is compacted already, or in the future.
     """

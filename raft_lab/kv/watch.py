@@ -56,7 +56,11 @@ class Stream:
 
 
 def create(stream: Stream, store: Store, request: WatchCreate) -> tuple[Stream, WatchResponse]:
-    """Begin to watch. A refusal comes as a response, too: created and canceled at once, for watcher -1."""
+    """Begin to watch. A refusal comes as a response, too: created and canceled at once, for watcher -1.
+
+    A negative start is told nothing of the past. (Where something was compacted it is below that and ends; etcd 3.6
+    refuses it at once.)
+    """
     key = request.key or b"\0"
     names = {*stream.ended, *(watcher.id for watcher in stream.watchers)}
     if request.range_end not in (b"", FROM_KEY) and request.range_end <= key:
