@@ -275,6 +275,15 @@ def test_a_store_in_which_nothing_was_ever_compacted(tmp_path):
             pair.check()
 
 
+def test_a_watcher_of_the_compacted_revision_is_told_of_puts_and_not_of_deletions(pair):
+    pair.begin_anew()
+    pair.ask(Put("a"))
+    pair.ask(Txn((), [Put("b", "2"), DeleteRange("a"), Put("c", "3")]))
+    pair.ask(Compaction(pair.store.revision, physical=True))
+    pair.ask(WatchCreate("\0", "\0", start_revision=pair.store.revision, prev_kv=True))
+    assert [str(event) for event in pair.told[0][1].events] == ["PUT b = 2", "PUT c = 3"]
+
+
 def test_more_revisions_than_one_response_tells_a_watcher_of_the_past(pair):
     pair.begin_anew()
     begin = pair.store.revision + 1
