@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from raft_lab.check.histories import History, Mark, Operation
-from raft_lab.raft.clients import EXPIRED
+from raft_lab.raft.clients import ANSWERED, EXPIRED
 from raft_lab.raft.log import Command
 from raft_lab.raft.state import Accepted, Applied, ReadDone, Rejected
 from raft_lab.sim.actions import Action, Crash, Cut, Heal, Mend, Partition, Propose, Read, Restart
@@ -107,7 +107,9 @@ class Listener:
         moment = self.moment
         match action:
             case Propose(server, op, client, seq) if not client or seq:
-                self.propose(moment, server, self.command(moment, op, client, seq), done.reply)
+                request = self.command(moment, op, client, seq)
+                if not self.is_over(request, client, seq):
+                    self.propose(moment, server, request, done.reply)
             case Read(server, id, how):
                 kind = "read all" if how == "read-index" else f"read all ({how})"
                 request = _Request("", kind, None, None, moment)
@@ -139,6 +141,10 @@ class Listener:
                 self.in_sessions[client, seq, op] = request
         return request
 
+    def is_over(self, request: _Request, client: str, seq: int) -> bool:
+        """Whether a client that has its answer, and has asked for the next thing, is repeated late by the network."""
+        return seq < self.latest.get(client, 0) and request.returned is not None and not request.failed
+
     def propose(self, moment: int, server: str, request: _Request, reply: Accepted | Rejected | None) -> None:
         """The operation is sent, for the first time or again."""
         if isinstance(reply, Rejected) and not request.attempts:
@@ -159,7 +165,7 @@ class Listener:
                 if request is not None and reply == EXPIRED and request.client:
                     if request.attempts == 1:
                         request.failed, request.returned = True, moment
-                elif request is not None:
+                elif request is not None and not (reply == ANSWERED and request.client):
                     request.answer(moment, reply)
             case ReadDone(id, _, found):
                 if (request := self.reads.pop((server, id), None)) is not None:

@@ -5,7 +5,8 @@
     fuzz(Mine, seeds=[4711])                    # that run again
 
 After every action all invariants are asked. At the end of a run just enough servers are healed, and they must make
-progress. What goes wrong is made as small as it gets. The manners are those of FoundationDB and TigerBeetle.
+progress; and there must be an order of the clients' operations that explains what they were told. What goes wrong is
+made as small as it gets. The manners are those of FoundationDB and TigerBeetle.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from raft_lab.check.invariants import INVARIANTS
 from raft_lab.check.liveness import PROGRESS, Recovery, healing
 from raft_lab.check.mixes import LEASES, MIXES, SWARM, Mix
 from raft_lab.check.shrink import shrink
-from raft_lab.check.stepper import NO_HANDLER_FAILS
+from raft_lab.check.stepper import LINEARIZABILITY, NO_HANDLER_FAILS
 from raft_lab.check.walk import Walk
 from raft_lab.raft.errors import RaftLabError
 from raft_lab.raft.rules import base
@@ -182,8 +183,8 @@ def fuzz(
         seeds: which runs, or how many: 100 are those of the seeds 0 to 99.
         actions: how many actions each run has before it is healed.
         mix: the family of runs, or its name (`MIXES` has them); if None each seed chooses.
-        invariants: names of the invariants that count; all of them if None. "Progress" and "No Handler Fails" count
-            like the others.
+        invariants: names of the invariants that count; all of them if None. "Progress", "Linearizability" and
+            "No Handler Fails" count like the others.
         findings: stop when so many runs have gone wrong.
         executor: where runs are made; here and now if None. Its number of workers changes nothing but the time.
         progress: whether to show how far it is.
@@ -263,7 +264,8 @@ def _play(plan: Plan, seed: int) -> tuple[Outcome, Walk, list[Action]]:
         seen.update(behaviour(before, action, done))
     recovery = Recovery(walk.run)
     taken += recovery.actions
-    counted = plan.counts([recovery.violation] if recovery.violation else [])
+    wrong = recovery.violation or walk.run.told()
+    counted = plan.counts([wrong] if wrong else [])
     return Outcome(seed, len(taken), seen, counted[0] if counted else None), walk, taken
 
 
@@ -317,7 +319,9 @@ def _report(plan: Plan, done: list[Outcome], failed: list[Outcome], interrupted:
     for outcome in failed:
         assert outcome.violation is not None
         first = all(f.violation.invariant != outcome.violation.invariant for f in found)
-        small = _small(plan, outcome.seed) if first and not interrupted else None
+        small = None
+        if first and not interrupted:
+            small = shrink(counterexample(plan, outcome.seed), alone=plan.invariants is not None)
         found.append(Finding(outcome.seed, outcome.violation, outcome.actions, plan.code(outcome.seed), small))
     return FuzzReport(
         len(done),
@@ -328,15 +332,6 @@ def _report(plan: Plan, done: list[Outcome], failed: list[Outcome], interrupted:
         interrupted,
         incomplete and not interrupted,
     )
-
-
-def _small(plan: Plan, seed: int) -> Counterexample:
-    """The run of this seed, made small; as it is, if another invariant breaks before the one that counts."""
-    whole = counterexample(plan, seed)
-    try:
-        return shrink(whole)
-    except ValueError:
-        return whole
 
 
 # --- Arguments ---------------------------------------------------------------------------------------
@@ -358,7 +353,7 @@ def _checked(
         raise ValueError(f"mix must be a Mix or the name of one, not {mix!r}")
     if invariants is None:
         return mix, None
-    known = {invariant.name for invariant in INVARIANTS} | {PROGRESS, NO_HANDLER_FAILS}
+    known = {invariant.name for invariant in INVARIANTS} | {PROGRESS, LINEARIZABILITY, NO_HANDLER_FAILS}
     wanted = frozenset([invariants] if isinstance(invariants, str) else invariants)
     if unknown := sorted(wanted - known):
         raise ValueError(f"there is no invariant called {unknown[0]!r}; INVARIANTS lists them")

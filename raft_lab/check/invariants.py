@@ -514,10 +514,12 @@ def fresh_reads(c: Change) -> str | None:
 
 @_invariant("Stored Reply", "step", "§8; dissertation 6.3")
 def stored_reply(c: Change) -> str | None:
-    """A command is answered with what it gave when it was applied; sent again, with the same."""
+    """A command is answered once it is committed, with what it gave when it was applied; sent again, with the same."""
     ghosts = c.ghosts
     for answer in c.answers:
-        if isinstance(answer, Applied) and answer.index <= ghosts.committed.last_index:
+        if isinstance(answer, Applied):
+            if answer.index > ghosts.committed.last_index:
+                return f"{c.new.id} answered entry {answer.index}, which nobody has committed."
             due = ghosts.reply(answer.index, c.behaviour)
             if answer.reply != due:
                 return f"{c.new.id} answered entry {answer.index} with {answer.reply!r}; it gives {due!r}."

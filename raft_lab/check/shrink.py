@@ -13,7 +13,7 @@ from typing import Any
 
 from raft_lab.check.counterexample import Counterexample
 from raft_lab.check.liveness import PROGRESS, Recovery
-from raft_lab.check.stepper import Stepper
+from raft_lab.check.stepper import LINEARIZABILITY, Stepper
 from raft_lab.sim import actions as act
 from raft_lab.sim.actions import Action, OnMessage
 from raft_lab.sim.arguments import first_world
@@ -26,12 +26,13 @@ PLAIN = "x"
 """What a client asks for, where it does not matter what."""
 
 
-def shrink(found: Counterexample, *, replays: int = BUDGET) -> Counterexample:
+def shrink(found: Counterexample, *, replays: int = BUDGET, alone: bool = False) -> Counterexample:
     """A smaller run that breaks the same invariant.
 
     Args:
         found: a run that goes wrong.
         replays: how many candidates may be tried.
+        alone: whether only what `found` breaks counts, so that something else may be broken before it.
 
     Returns:
         A run in which, if `minimal`, no single action can be left out; else the budget ran out before.
@@ -41,7 +42,7 @@ def shrink(found: Counterexample, *, replays: int = BUDGET) -> Counterexample:
     """
     if not isinstance(replays, int) or replays < 1:
         raise ValueError(f"replays must be a whole number above 0, not {replays!r}")
-    search = _Search(found, replays)
+    search = _Search(found, replays, alone)
     if not search.attempt(found.actions):
         raise ValueError(f"this run does not break {found.violation.invariant}, or something else before it")
     try:
@@ -60,8 +61,9 @@ class _OutOfBudgetError(Exception):
 class _Search:
     """The smallest run so far, and how many more candidates may be tried."""
 
-    def __init__(self, found: Counterexample, replays: int) -> None:
+    def __init__(self, found: Counterexample, replays: int, alone: bool) -> None:
         self.left = replays
+        self.alone = alone
         self.best = found
 
     def attempt(self, actions: Iterable[Action], start: World | None = None) -> bool:
@@ -69,7 +71,7 @@ class _Search:
         if not self.left:
             raise _OutOfBudgetError
         self.left -= 1
-        done = replay(self.best, self.best.start if start is None else start, actions)
+        done = replay(self.best, self.best.start if start is None else start, actions, self.alone)
         self.best = done or self.best
         return done is not None
 
@@ -103,8 +105,12 @@ class _Search:
         return self.best is not first
 
 
-def replay(found: Counterexample, start: World, actions: Iterable[Action]) -> Counterexample | None:
-    """Do `actions` again, as far as they are possible; None unless they break what `found` does, and nothing before.
+def replay(
+    found: Counterexample, start: World, actions: Iterable[Action], alone: bool = False
+) -> Counterexample | None:
+    """Do `actions` again, as far as they are possible; None unless they break what `found` does.
+
+    Nothing else may be broken before that, unless it `alone` counts.
 
     Answers with the run that was really taken.
     """
@@ -114,14 +120,14 @@ def replay(found: Counterexample, start: World, actions: Iterable[Action]) -> Co
         if fitting is None:
             continue
         taken.append(fitting)
-        _, broken = run.ask(fitting)
-        if broken:
-            same = next((violation for violation in broken if violation.invariant == wanted), None)
-            return _run(found, start, taken, same) if same is not None else None
-    if wanted != PROGRESS:
-        return None
-    stuck = Recovery(run).violation
-    return _run(found, start, taken, stuck) if stuck is not None and stuck.invariant == PROGRESS else None
+        done, broken = run.ask(fitting)
+        if same := next((violation for violation in broken if violation.invariant == wanted), None):
+            return _run(found, start, taken, same)
+        if done is None or (broken and not alone):
+            return None
+    last = {PROGRESS: lambda: Recovery(run).violation, LINEARIZABILITY: run.told}.get(wanted)
+    wrong = last() if last is not None else None
+    return _run(found, start, taken, wrong) if wrong is not None and wrong.invariant == wanted else None
 
 
 def _run(found: Counterexample, start: World, actions: list[Action], violation: Violation) -> Counterexample:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
+from raft_lab.check.clients import Listener
 from raft_lab.check.invariants import broken_by
+from raft_lab.check.linearizability import check_linearizable
+from raft_lab.check.models import machine
 from raft_lab.raft.errors import HandlerError
 from raft_lab.sim import actions as act
 from raft_lab.sim.actions import Action, OnMessage
@@ -15,6 +19,11 @@ from raft_lab.sim.world import Transition, World
 
 NO_HANDLER_FAILS = "No Handler Fails"
 """What is broken when a handler raises, or leaves something behind that is not a value."""
+
+LINEARIZABILITY = "Linearizability"
+"""What is broken when no order of the clients' operations explains what they were told."""
+JUDGING = 20_000
+"""So many steps may go into looking for that order; what is not found out by then is not held against anybody."""
 
 
 class Stepper:
@@ -31,6 +40,7 @@ class Stepper:
         self.timing = timing
         self.now_us = now_us
         self._since = dict.fromkeys(world.servers, now_us)
+        self._clients = Listener(world)
 
     def refusal(self, action: Action) -> str | None:
         """Why `action` cannot happen now, or None."""
@@ -54,7 +64,7 @@ class Stepper:
         Raises:
             HandlerError: a handler failed.
         """
-        timing = self.timing
+        timing, before = self.timing, self.world
         if timing is None:
             done = action.perform(self.world)
         else:
@@ -65,6 +75,7 @@ class Stepper:
             if actor and (done.timer_reset or isinstance(action, act.Restart | act.Boot | act.Timeout)):
                 self._since[actor] = self.now_us
         self.world = done.world
+        self._clients.hear(before, action, done)
         return done
 
     def ask(self, action: Action) -> tuple[Transition | None, list[Violation]]:
@@ -75,6 +86,15 @@ class Stepper:
         except HandlerError as error:
             return None, [Violation(NO_HANDLER_FAILS, str(error))]
         return done, broken_by(before, action, done)
+
+    def told(self) -> Violation | None:
+        """What is wrong with all that clients were told, or None. Who reads locally has asked for no more than that."""
+        history = self._clients.history()
+        server: Any = self.world.behaviour
+        strong = tuple(o for o in history.operations if not o.kind.endswith("(local)"))
+        model = machine(server, history.start)
+        verdict = check_linearizable(replace(history, operations=strong), model, budget=JUDGING)
+        return Violation(LINEARIZABILITY, verdict.reason) if verdict.linearizable is False else None
 
     def fitting(self, action: Action) -> Action | None:
         """`action` as it is possible here, or None.

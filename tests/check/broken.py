@@ -47,6 +47,7 @@ from raft_lab import (
     RequestVoteReply,
     Server,
 )
+from raft_lab.raft.state import Applied
 
 # --- Elections ----------------------------------------------------------------------------------------------
 
@@ -177,3 +178,14 @@ class ChangesTwice(Server):
 
     def last_change_is_done(self):
         return True
+
+
+class AnswersAtOnce(Server):
+    """A client is told what its command will give before it is committed."""
+
+    def on_client_request(self, request):
+        index = self.log.last_index + 1
+        super().on_client_request(request)
+        if isinstance(self.role, Leader) and self.last_applied < index <= self.log.last_index and not request.client:
+            reply = self.apply(self.machine.data, request.op)[1]
+            self.answer(Applied(index, self.log.entry(index).value, reply))

@@ -7,13 +7,13 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 
-from check.broken import VotesTwice
+from check.broken import AnswersAtOnce, VotesTwice
 from raft_lab import Cluster, Leader, RaftLabError, Server, fuzz, with_rules, without
 from raft_lab.check import fuzz as fuzzing
 from raft_lab.check.liveness import PROGRESS, can_go_on
 from raft_lab.check.mixes import MIXES, Mix, Weather
-from raft_lab.check.stepper import NO_HANDLER_FAILS, Stepper
-from raft_lab.sim.actions import Silence, Stall, Timeout
+from raft_lab.check.stepper import LINEARIZABILITY, NO_HANDLER_FAILS, Stepper
+from raft_lab.sim.actions import Propose, Silence, Stall, Timeout
 from raft_lab.sim.schedule import Timing
 
 # --- The same everywhere -----------------------------------------------------------------------------------------
@@ -170,6 +170,16 @@ def test_only_the_invariants_asked_for_count():
 
 
 # --- Time --------------------------------------------------------------------------------------------------------
+
+
+def test_what_no_order_of_the_clients_operations_explains_is_found_and_made_small():
+    """Other invariants are broken long before; only what clients see was asked for."""
+    (finding,) = fuzz(AnswersAtOnce, [3], invariants={LINEARIZABILITY}, progress=False).findings
+    assert finding.violation.invariant == LINEARIZABILITY
+    small = finding.counterexample
+    assert small.minimal
+    assert isinstance(small.actions[-1], Propose)
+    assert len(small.actions) < 30 < finding.actions
 
 
 def test_where_time_passes_a_timer_does_not_run_out_early():

@@ -106,6 +106,15 @@ def test_an_old_number_of_a_session_is_answered_with_another_reply_which_counts_
     assert told(cluster) == [("alice", "add x 1", "1"), ("alice", "add x 7", "no answer")]
 
 
+def test_an_answered_request_that_the_network_repeats_late_is_the_same_operation_with_the_same_answer():
+    cluster = led()
+    for op, seq in (("open", 0), ("add x 1", 1), ("add x 2", 2), ("add x 1", 1)):
+        cluster.propose(op, client="alice", seq=seq)
+        cluster.deliver_all()
+    assert told(cluster) == [("alice", "add x 1", "1"), ("alice", "add x 2", "12")]
+    assert check_linearizable(cluster).linearizable is True
+
+
 def test_an_expired_session_says_that_nothing_happened():
     cluster = led()
     cluster.propose("add x 1", client="nobody", seq=1)

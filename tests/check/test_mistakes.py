@@ -51,6 +51,7 @@ BY_WALKING = [
     (broken.ForgetsInSnapshots, "Snapshot Is the Prefix"),
     (broken.ReadsAtOnce, "Fresh Reads"),
     (broken.SaysDoneTheSecondTime, "Stored Reply"),
+    (broken.AnswersAtOnce, "Stored Reply"),
     (broken.TermNotDurable, "Crash Keeps the Disk"),
 ]
 
