@@ -1,6 +1,7 @@
 """Questions, puzzles and exercises of the lessons, and their verdicts."""
 
 from raft_lab.course.compaction import INSTALL_SNAPSHOT
+from raft_lab.course.counting import INCREMENT
 from raft_lab.course.exercises import REQUEST_VOTE, Exercise, Verdict
 from raft_lab.course.puzzles import Puzzle, Standing
 from raft_lab.course.questions import ask
@@ -13,6 +14,7 @@ __all__ = [
     "ANSWER_READS",
     "APPEND_ENTRIES",
     "HAS_QUORUM",
+    "INCREMENT",
     "INSTALL_SNAPSHOT",
     "REQUEST_VOTE",
     "Exercise",

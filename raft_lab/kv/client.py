@@ -6,7 +6,7 @@ store = KV.connect("127.0.0.1:2379")       # time is yours
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -66,6 +66,9 @@ class Line(Protocol):
 
     def watch(self, request: WatchCreate, member: str | None) -> Told:
         """Begin to watch."""
+
+    def follow(self, watch: Any, tell: Callable[[], None]) -> Callable[[], None]:
+        """Call `tell` whenever a watch may have been told something; answers with a function that ends it."""
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
@@ -409,6 +412,13 @@ class InCluster:
     def watch(self, request: WatchCreate, member: str | None) -> Told:
         with self.cluster.lock:
             return self.clients.watch(request, member)
+
+    def follow(self, watch: Any, tell: Callable[[], None]) -> Callable[[], None]:
+        def look() -> None:
+            self.clients.catch_up()
+            tell()
+
+        return self.cluster.on_change(look)
 
     def wait(self, seconds: float) -> None:
         if not (isinstance(seconds, int | float) and 0 < seconds < 1e6):

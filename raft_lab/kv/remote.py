@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -119,6 +119,10 @@ class Remote:
     def watch(self, request: WatchCreate, member: str | None) -> RemoteWatch:
         return RemoteWatch(self, request, self.addresses.index(member) if member in self.addresses else 0)
 
+    def follow(self, watch: RemoteWatch, tell: Callable[[], None]) -> Callable[[], None]:
+        watch.listeners.append(tell)
+        return lambda: watch.listeners.remove(tell)
+
     def wait(self, seconds: float) -> None:
         threading.Event().wait(seconds)
 
@@ -174,16 +178,13 @@ class RemoteWatch(Told):
         super().__init__(request)
         self._remote = remote
         self._place = place
+        self.server = remote.addresses[place]
+        self.listeners: list[Callable[[], None]] = []
         self._call: Any = None
         self._news = threading.Condition()
         self._created = threading.Event()
         threading.Thread(target=self._listen, daemon=True).start()
         self._created.wait(remote.timeout)  # from here on nothing is missed
-
-    @property
-    def server(self) -> str:
-        """To whom it is connected."""
-        return self._remote.addresses[self._place]
 
     def _listen(self) -> None:
         while not self.ended:
@@ -192,6 +193,8 @@ class RemoteWatch(Told):
                     with self._news:
                         self.take([wire.to_value(message)])
                         self._news.notify_all()
+                    for listener in list(self.listeners):
+                        listener()
                     self._created.set()
                     if self.ended:
                         return
@@ -199,6 +202,7 @@ class RemoteWatch(Told):
                 if self.ended:
                     return
                 self._place = (self._place + 1) % len(self._remote.channels)
+                self.server = self._remote.addresses[self._place]
                 threading.Event().wait(0.2)
 
     def _connect(self) -> Any:

@@ -14,6 +14,9 @@ from raft_lab.sim.world import World
 class Told:
     """What a watch was told up to now, wherever it watches; iterating gives all changes."""
 
+    server: str | None = None
+    """To whom it is connected."""
+
     def __init__(self, request: WatchCreate) -> None:
         self.request = request
         self.responses: list[WatchResponse] = []
@@ -74,8 +77,6 @@ class Watch(Told):
     def __init__(self, request: WatchCreate, servers: Sequence[str], world: World, server: str | None = None) -> None:
         super().__init__(request)
         self.servers = tuple(servers)
-        self.server: str | None = None
-        """To whom it is connected."""
         self._first = server or self.servers[0]
         self._stream = Stream()
         self._store: Store | None = None

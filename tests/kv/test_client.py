@@ -251,6 +251,13 @@ def test_what_clients_were_told_is_a_history_that_can_be_judged(cluster: Cluster
     assert check_linearizable(store.history(), etcd()).linearizable
 
 
+def test_raft_with_another_state_machine_is_still_raft(cluster: Cluster) -> None:
+    class Mine(KVServer):
+        """Handlers that somebody wrote."""
+
+    assert (cluster.modified, Cluster(3, server=Mine).modified) == ("", "handlers of Mine")
+
+
 def test_a_cluster_with_another_state_machine_is_refused() -> None:
     with pytest.raises(ActionRefused, match=r"Cluster\(3, server=KVServer\)"):
         KV(Cluster(3))

@@ -1,0 +1,93 @@
+"""The same calls over a cluster of the lab and over a real etcd."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kv.real_etcd import RealEtcd
+from raft_lab import Cluster
+from raft_lab.kv.client import KV
+from raft_lab.kv.conditions import create_revision, value
+from raft_lab.kv.errors import EtcdError
+from raft_lab.kv.requests import Put, Range
+from raft_lab.kv.server import KVServer
+
+pytestmark = pytest.mark.xdist_group("real etcd")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    directory: Path = tmp_path_factory.mktemp("etcd")
+    with RealEtcd(directory) as etcd:
+        yield etcd.endpoint
+
+
+def tour(store: KV) -> list[object]:
+    """What lesson 06 does with a store, and everything that it is told."""
+    colour = "app-config/background-color"
+    watch = store.watch("app-config/", prefix=True, prev_kv=True)
+    told: list[object] = [
+        store.put(colour, "#ccc"),
+        store.put(colour, "#fff", prev_kv=True),
+        store.get("app-config/", prefix=True, serializable=True),
+        store.get(colour, revision=2),
+        store.txn(create_revision("once") == 0, Put("once", "1"), Range("once")),
+        store.txn(create_revision("once") == 0, Put("once", "2"), Range("once")),
+        store.txn([value("once") == "1", value(colour) == "#fff"], [Put("once", "3")]),
+    ]
+    lease = store.lease(30, id=7)
+    told += [store.put("alive", "yes", lease=lease), lease.keep_alive_once(), lease.time_to_live(keys=True).keys]
+    told += [lease.revoke(), store.get("alive")]
+    with store.lock("door", store.lease(30, id=8)) as turn:
+        told += [turn, store.get("door/", prefix=True)]
+    election = store.election("boss", store.lease(30, id=9))
+    told += [election.campaign("me"), election.leader(), election.proclaim("still me"), election.leader()]
+    told += [election.resign(), election.leader(), store.delete("app-config/", prefix=True), store.compact(4)]
+    for refused in (lambda: store.get(colour, revision=2), lambda: store.put(""), lambda: store.put("x", lease=99)):
+        with pytest.raises(EtcdError) as error:
+            refused()
+        told.append(error.value)
+    store.wait(0.5)
+    told.append(watch.events)
+    watch.cancel()
+    return told
+
+
+def test_a_tour_is_told_the_same_by_our_cluster_and_by_a_real_etcd(address: str) -> None:
+    ours, theirs = tour(KV(Cluster(3, server=KVServer))), tour(KV.connect(address))
+
+    assert ours == theirs
+
+
+def test_the_members_say_the_same_of_themselves(address: str) -> None:
+    ours, theirs = KV(Cluster(1, server=KVServer)), KV.connect(address)
+    ours.put("a", "b")
+
+    mine, real = ours.status(), theirs.status()
+
+    assert list(mine.columns) == list(real.columns)
+    assert (list(real.index), list(real["is leader"]), list(real["errors"])) == ([address], [True], [""])
+
+
+def test_a_lease_is_kept_alive_until_it_is_let_go(address: str) -> None:
+    store = KV.connect(address)
+    lease = store.lease(2).keep_alive()
+    store.put("heart", "beats", lease=lease)
+
+    store.wait(3.5)
+    alive = store.get("heart").count
+    lease.let_go()
+    store.wait(4)
+
+    assert (alive, store.get("heart").count) == (1, 0)
+
+
+def test_where_nobody_answers_it_says_so() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+
+        with pytest.raises(ConnectionError, match=f"no etcd answers at 127.0.0.1:{port}"):
+            KV.connect(f"127.0.0.1:{port}", timeout=1)
