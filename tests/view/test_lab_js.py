@@ -281,6 +281,17 @@ def test_steps_that_skip_some_make_the_lab_ask_again(lab: LabPage) -> None:
     assert lab.step == 4
 
 
+def test_where_one_has_gone_is_told_before_anything_is_asked_or_the_answer_would_lead_back(lab: LabPage) -> None:
+    toy = sample_tapes.elected()
+    late = toy.steps[8:]
+    del toy.steps[5:]
+    lab.show(toy, cursor=4)
+    skipping = {"type": "steps", "steps": late, "cursor": 4, "total": late[-1]["id"] + 1, "reply_to": 0}
+    at_once = "([start, news]) => { start.click(); kernel(news); }"  # before a timer could run out
+    lab.page.evaluate(at_once, [lab.button("Start").element_handle(), skipping])
+    assert [content["do"] for content in lab.sent()] == ["hello", "goto", "hello"]
+
+
 def test_code_in_a_cell_moves_the_picture(lab: LabPage) -> None:
     lab.show(sample_tapes.election())
     lab.kernel_says(type="steps", steps=[], cursor=2, total=5, reply_to=0)

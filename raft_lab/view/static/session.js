@@ -251,7 +251,14 @@ export class Session {
   probe() {
     if (this.dead || this.waiting || performance.now() - this.#heard < PROBE_AFTER_MS) return;
     this.#heard = performance.now();
-    this.#send({ do: "hello", have: this.#confirmed });
+    this.#greet();
+  }
+
+  /** Ask for what we have missed. Where we have gone meanwhile is told first, or the answer would take us back.
+   * @returns {number} */
+  #greet() {
+    this.#flush();
+    return this.#send({ do: "hello", have: this.#confirmed });
   }
 
   /** How many steps the kernel knows to be ours. */
@@ -261,7 +268,7 @@ export class Session {
 
   async #hello() {
     await this.#loaded;
-    if (this.#models.size > 0) this.#await(this.#send({ do: "hello", have: this.#confirmed }), "hello");
+    if (this.#models.size > 0) this.#await(this.#greet(), "hello");
   }
 
   /** @param {number} n @param {string} what */
