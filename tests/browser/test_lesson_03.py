@@ -11,16 +11,16 @@ from browser.walking import Lesson
 pytestmark = pytest.mark.xdist_group("jupyterlab")
 
 DRAFT = """\
-            self.log = Log(m.snapshot)
-            self.commit_index = self.last_applied = index
-            self.machine = m.snapshot.machine
+        self.log = Log(m.snapshot)
+        self.commit_index = self.last_applied = index
+        self.machine = m.snapshot.machine
 """
 SOLUTION = """\
-            if index > self.commit_index:
-                agrees = self.log.last_index >= index and self.log.matches(index, m.snapshot.last_included_term)
-                self.log = self.log.compact(m.snapshot) if agrees else Log(m.snapshot)
-                self.commit_index = self.last_applied = index
-                self.machine = m.snapshot.machine
+        if index > self.commit_index:
+            agrees = self.log.last_index >= index and self.log.matches(index, m.snapshot.last_included_term)
+            self.log = self.log.compact(m.snapshot) if agrees else Log(m.snapshot)
+            self.commit_index = self.last_applied = index
+            self.machine = m.snapshot.machine
 """
 
 
