@@ -40,7 +40,7 @@ from raft_lab.kv.wire import to_message
 
 pytestmark = pytest.mark.xdist_group("etcd")
 
-CALLS = int(os.environ.get("RAFT_LAB_ETCD_CALLS", "5000"))
+CALLS = int(os.environ.get("RAFT_LAB_ETCD_CALLS", "4000"))
 SEED = int(os.environ.get("RAFT_LAB_ETCD_SEED", "0"))
 LENGTH = 30
 """The least calls in a sequence."""
