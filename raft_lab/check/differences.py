@@ -245,8 +245,8 @@ def _rule(c: Case, claim: Claim) -> str:
         return "Figure 13, step 8: with the snapshot comes its state machine, and not without it."
     if isinstance(c.situation.event, Crash):
         return "currentTerm, votedFor and the log are on disk; nothing else survives a crash (Figure 2)."
-    commits = c.right.state.commit_index != c.found.state.commit_index
-    if c.right.state.is_leader and (claim.about == "commit" or (claim.about == "log" and commits)):
+    too_much = c.found.state.commit_index > c.right.state.commit_index
+    if c.right.state.is_leader and (claim.about == "commit" or (claim.about == "log" and too_much)):
         return (
             "A leader commits what a majority of the configuration stores, if it is of its own term; "
             "older entries with it (§5.3, §5.4.2)."

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from raft_lab.check.standing import (
     FIVE,
@@ -40,11 +41,14 @@ from raft_lab.raft.messages import (
     RequestVoteReply,
     TimeoutNow,
 )
+from raft_lab.raft.server import Server
 from raft_lab.raft.state import (
     Candidate,
     ChangeConfiguration,
     ClientRequest,
     Compact,
+    Disk,
+    DiskWritten,
     ElectionTimeout,
     Event,
     Follower,
@@ -53,9 +57,12 @@ from raft_lab.raft.state import (
     PendingRead,
     PreCandidate,
     Progress,
+    QuorumTimeout,
     ReadRequest,
     Receive,
+    Restart,
     Role,
+    Silence,
     State,
     TransferLeadership,
 )
@@ -300,6 +307,11 @@ def _answers_to_a_larger_leader() -> Iterator[Situation]:
             state = leading(1, (1,), {"S2": commit, "S3": 0}, commit=commit, more=reading)
             yield Situation(state, Receive(AppendEntriesReply("S2", "S1", 1, True, 1, 0, round=number, sent_at=5)))
             yield Situation(state, Receive(AppendEntriesReply("S3", "S1", 1, False, 0, 0, 0, round=number)))
+    yield Situation(state, Receive(AppendEntriesReply("S2", "S1", 2, False)))
+    for last in (1, 2):  # who refuses needs what the leader has compacted
+        role = Leader(FrozenMap({"S2": Progress(last + 1, last), "S3": Progress(last + 1)}))
+        state = standing(1, (1,) * last, voted_for="S1", role=role, commit=last, snapshot=1)
+        yield Situation(state, Receive(AppendEntriesReply("S3", "S1", 1, False, 0, last, 1)))
 
 
 # --- Snapshots --------------------------------------------------------------------------------------
@@ -389,6 +401,45 @@ def _heartbeats() -> Iterator[Situation]:
     return (Situation(state, HeartbeatTimeout()) for state in _anyone() if state.is_leader)
 
 
+def _silences() -> Iterator[Situation]:
+    """Who holds on to a leader hears nothing more from it."""
+    for leader, terms in itertools.product((None, "S2"), _VOTERS):
+        state = standing(max(terms, default=1), terms, role=Follower(leader, in_touch=True))
+        yield Situation(state, Silence())
+
+
+def _quorum_timeouts() -> Iterator[Situation]:
+    """A leader has heard from some of the others, or hands over."""
+    for state in _anyone():
+        if isinstance(state.role, Leader):
+            for others in ((), ("S2",), ("S2", "S3")):
+                heard = replace(state, role=replace(state.role, in_touch=frozenset(others)))
+                yield Situation(heard, QuorumTimeout())
+
+
+def _restarts() -> Iterator[Situation]:
+    return (Situation(Server.crashed(state), Restart()) for state in _anyone())
+
+
+def _writes() -> Iterator[Situation]:
+    """A term, a vote, or entries reach the disk; a leader counts itself then, and what waited is sent."""
+    nothing, one = Log(Snapshot(THREE)), Log(Snapshot(THREE), entries((1,)))
+    vote = (RequestVoteReply("S1", "S2", 1, True),)
+    asks = tuple(RequestVote("S1", peer, 1, 0, 0) for peer in ("S2", "S3"))
+    votes = [
+        replace(standing(1, voted_for="S2"), waiting=vote),
+        replace(standing(1, voted_for="S1", role=Candidate()), waiting=asks),
+        standing(1, voted_for="S1", role=Candidate(frozenset({"S2"}))),
+    ]
+    yield from (Situation(replace(state, disk=Disk(0, None, nothing)), DiskWritten()) for state in votes)
+    stored = (AppendEntriesReply("S1", "S2", 1, True, 1),)
+    follower = replace(standing(1, (1,), role=Follower("S2")), waiting=stored)
+    yield Situation(replace(follower, disk=Disk(1, None, nothing)), DiskWritten())
+    for match in (0, 1, 2):
+        leader = leading(1, (1, 1), {"S2": match, "S3": 0}, commit=min(match, 1))
+        yield Situation(replace(leader, disk=Disk(1, "S1", one)), DiskWritten())
+
+
 def _changes() -> Iterator[Situation]:
     """A leader, or somebody else, is asked for other members, at times too early or for too much."""
     s1, s2, s3 = "S1", "S2", "S3"
@@ -433,6 +484,10 @@ _MAKERS: dict[str, tuple[Callable[[], Iterator[Situation]], ...]] = {
     "ChangeConfiguration": (_changes,),
     "TransferLeadership": (_happening(TransferLeadership("S2"), TransferLeadership("S1")),),
     "Compact": (_compact,),
+    "Silence": (_silences,),
+    "QuorumTimeout": (_quorum_timeouts,),
+    "DiskWritten": (_writes,),
+    "Restart": (_restarts,),
     "Crash": (_happening(Crash()),),
 }
 KINDS: tuple[str, ...] = tuple(_MAKERS)

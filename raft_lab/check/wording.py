@@ -19,14 +19,18 @@ from raft_lab.raft.state import (
     ChangeConfiguration,
     ClientRequest,
     Compact,
+    DiskWritten,
     ElectionTimeout,
     Follower,
     HeartbeatTimeout,
     Leader,
     PreCandidate,
+    QuorumTimeout,
     ReadRequest,
     Receive,
+    Restart,
     Role,
+    Silence,
     State,
     TransferLeadership,
 )
@@ -110,6 +114,15 @@ def _event_in_words(situation: Situation) -> str:
             return f"An administrator asks it to hand over to {to}."
         case Compact():
             return "Its log is to be compacted."
+        case Silence():
+            return "The shortest election timeout passes without a word from a leader."
+        case QuorumTimeout():
+            heard = sorted(situation.state.role.in_touch) if isinstance(situation.state.role, Leader) else []
+            return f"A whole election timeout has passed; in it {', '.join(heard) or 'nobody'} answered."
+        case DiskWritten():
+            return "All that waited is on its disk now."
+        case Restart():
+            return "It starts again after a crash."
         case _:
             return f"{type(event).__name__} happens."
 

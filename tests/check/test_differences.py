@@ -18,6 +18,7 @@ from raft_lab import (
 from raft_lab.check.claims import CLAIMS
 from raft_lab.check.differences import differences
 from raft_lab.check.situations import KINDS, small
+from raft_lab.raft.state import ReadDone
 from raft_lab.raft.values import FrozenMap
 
 # --- What Raft leaves open ----------------------------------------------------------------------------------------
@@ -309,6 +310,45 @@ class VotesAsideOfItsLeader(Server):
             self.voted_for = before
 
 
+class AnswersReadsAsItGoes(Server):
+    """A leader that steps down answers the reads that still wait."""
+
+    def observe_term(self, m):
+        if m.term > self.current_term and isinstance(self.role, Leader):
+            for read in self.role.reads:
+                self.answer(ReadDone(read.id, self.last_applied, self.machine.data))
+        super().observe_term(m)
+
+
+class SendsNoSnapshots(Server):
+    def send_append_entries(self, peer):
+        known, base = self.role.progress[peer], self.log.snapshot.last_included_index
+        self.note_progress(peer, replace(known, next_index=max(known.next_index, base + 1)))
+        super().send_append_entries(peer)
+
+
+class HoldsOnForEver(with_rules(Server, "leader stickiness")):
+    def on_silence(self):
+        pass
+
+
+class LeadsAlone(with_rules(Server, "check-quorum")):
+    def on_quorum_timeout(self):
+        if self.role.in_touch:
+            super().on_quorum_timeout()
+
+
+class ForgetsWhatWaits(with_rules(Server, "slow disk")):
+    def on_disk_written(self):
+        self._waiting = ()
+        super().on_disk_written()
+
+
+class CampaignsAtOnce(Server):
+    def on_restart(self):
+        self.role = Candidate(frozenset({self.id}))
+
+
 class Falls(Server):
     def on_compact(self):
         raise KeyError("machine")
@@ -330,6 +370,12 @@ class Falls(Server):
         (TakesNoSessions, "InstallSnapshot", "state machine", "yours is not"),
         (ChangesBeforeCommit, "ChangeConfiguration", "log", "yours makes it [1 1 1]"),
         (VotesAsideOfItsLeader, "RequestVote", "term and vote", "with vote None"),
+        (AnswersReadsAsItGoes, "AppendEntriesReply", "clients", "it reads the state as of entry 1"),
+        (SendsNoSnapshots, "AppendEntriesReply", "progress", "yours is 2"),
+        (HoldsOnForEver, "Silence", "notes", "yours notes it otherwise"),
+        (LeadsAlone, "QuorumTimeout", "role", "yours makes it the leader"),
+        (ForgetsWhatWaits, "DiskWritten", "campaign", "yours does not ask so"),
+        (CampaignsAtOnce, "Restart", "role", "yours makes it a candidate"),
         (Falls, "Compact", "error", "KeyError"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
