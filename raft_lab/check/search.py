@@ -184,9 +184,7 @@ class Search:
         """The state whose moves are being worked out."""
         self._own: Remembered[int, Ways] = Remembered(self._own_ways)
         self._with: Remembered[int, Ways] = Remembered(self._ways_with)
-        self._kinds: Remembered[int, tuple[int, ...]] = Remembered(
-            lambda bag: tuple(dict.fromkeys(self.bags.seen[bag]))
-        )
+        self._kinds: Remembered[int, tuple[int, ...]] = Remembered(self._kinds_in)
         self._tables: Remembered[tuple[int, ...], Remembered[tuple[Any, ...], Table]] = Remembered(
             lambda renamings: Remembered(lambda change: Remembered(partial(self._bag, renamings, *change)))
         )
