@@ -210,6 +210,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"raft-lab {options.command} takes nothing after --")
     try:
         return int(options.run(options))
+    except KeyboardInterrupt:
+        sys.stderr.write("raft-lab: interrupted\n")
+        return 130
     except (_Trouble, RaftLabError, OSError) as error:
         sys.stderr.write(f"raft-lab: {error}\n")
         return 1

@@ -26,6 +26,8 @@ def history_of(cluster: Cluster) -> History:
     is the same operation: whoever asks again had no answer before (dissertation 6.3). Clients without a session
     are named c1, c2, … so that each has one operation under way at a time.
     """
+    if not isinstance(cluster, Cluster):
+        raise TypeError(f"history_of reads the history of a Cluster, not of {cluster!r}"[:200])
     path = cluster.history
     listener = Listener(path[0].world)
     for step in path[1:]:

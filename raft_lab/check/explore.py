@@ -9,17 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from raft_lab.check.bounds import Bounds
 from raft_lab.check.counterexample import Counterexample, Run
 from raft_lab.check.engine import Engine
-from raft_lab.check.invariants import INVARIANTS, broken_by, broken_in
+from raft_lab.check.invariants import INVARIANTS, Invariant, broken_by, broken_in
 from raft_lab.check.purity import refuse_impure
 from raft_lab.check.remembering import is_reference
 from raft_lab.check.search import BEYOND, Found, Search
 from raft_lab.check.symmetry import symmetries
-from raft_lab.raft.errors import HandlerError
+from raft_lab.raft.errors import HandlerError, RaftLabError
 from raft_lab.sim.actions import Action
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.tape import Violation
@@ -124,12 +124,13 @@ def explore(
         A report; the same on every machine.
 
     Raises:
-        ValueError: there is no such invariant, or a bound is not a number from 0 on.
+        ValueError: there is no such invariant or bound, or a bound is not a number from 0 on.
+        TypeError: an argument is of another kind than it should be.
+        RaftLabError: a question failed.
     """
-    if unknown := set(invariants or ()) - {invariant.name for invariant in INVARIANTS}:
-        raise ValueError(f"there is no invariant called {min(unknown)!r}; INVARIANTS lists them")
+    asked = _asked(invariants)
+    _refuse(cluster, bounds, reach, until, symmetry, limits)
     bounds = replace(bounds or Bounds(), **limits)
-    asked = tuple(i for i in INVARIANTS if invariants is None or i.name in invariants)
     world = cluster.world
     if symmetry == "auto":
         symmetry = is_reference(world.behaviour) and not (
@@ -138,6 +139,33 @@ def explore(
     engine = Engine(world, bounds, asked, symmetries(world) if symmetry else ())
     report = _Exploration(engine, Search(engine), dict(reach or {}), until, cluster.code()).report()
     return report if report.failure else _if_pure(world, report)
+
+
+def _asked(invariants: Any) -> tuple[Invariant, ...]:
+    """The invariants of these names; one may be named alone."""
+    if invariants is None:
+        return tuple(INVARIANTS)
+    names = list(invariants) if isinstance(invariants, Iterable) and not isinstance(invariants, str) else [invariants]
+    known = {invariant.name for invariant in INVARIANTS}
+    if unknown := [name for name in names if not isinstance(name, str) or name not in known]:
+        raise ValueError(f"there is no invariant called {unknown[0]!r}; INVARIANTS lists them")
+    return tuple(invariant for invariant in INVARIANTS if invariant.name in names)
+
+
+def _refuse(cluster: Any, bounds: Any, reach: Any, until: Any, symmetry: Any, limits: Mapping[str, Any]) -> None:
+    """Say which argument is none."""
+    if not isinstance(cluster, Cluster):
+        raise TypeError(f"explore looks at the runs of a cluster, explore(Cluster(3)), not of {cluster!r}"[:200])
+    if not isinstance(bounds, Bounds | None):
+        raise TypeError(f"bounds are Bounds(crashes=1), or just explore(cluster, crashes=1), not {bounds!r}"[:200])
+    if unknown := [name for name in limits if name not in Bounds.__dataclass_fields__]:
+        raise ValueError(f"there is no bound {unknown[0]!r}; the bounds are {', '.join(Bounds.__dataclass_fields__)}")
+    if not (reach is None or (isinstance(reach, Mapping) and all(map(callable, reach.values())))):
+        raise TypeError(f"reach maps names to functions of a world, {{'two leaders': lambda world: …}}, not {reach!r}")
+    if not (until is None or callable(until)):
+        raise TypeError(f"until is a function of a world, not {until!r}"[:200])
+    if not (isinstance(symmetry, bool) or symmetry == "auto"):
+        raise ValueError(f"symmetry is True, False or 'auto', not {symmetry!r}"[:200])
 
 
 def _if_pure(world: World, report: Report) -> Report:
@@ -205,9 +233,19 @@ class _Exploration:
         """Ask the questions about a new state, and whether it is the one that is looked for."""
         world = self.engine.world(*self.search.parts(state))
         for name, asks in self.reach.items():
-            if not self.reached[name] and asks(world):
+            if not self.reached[name] and self.ask(f"the question {name!r}", asks, world):
                 self.reached[name] = True
-        return self.until is not None and self.until(world)
+        return self.until is not None and self.ask("until", self.until, world)
+
+    def ask(self, name: str, question: Question, world: World) -> bool:
+        """What a question says; if it fails, which one it was."""
+        try:
+            return bool(question(world))
+        except Exception as error:
+            raise RaftLabError(
+                f"{name} failed: {type(error).__name__}: {error}. A question is a function of a World, as in "
+                "lambda world: any(state.is_leader for state in world.servers.values())"
+            ) from error
 
     def run(self, actions: tuple[Action, ...]) -> Run:
         """A run from the start."""

@@ -197,7 +197,7 @@ def fuzz(
         ValueError: an argument makes no sense.
         RaftLabError: the executor's workers cannot be given `server`.
     """
-    plan = Plan(server, actions, *_checked(server, actions, mix, invariants, findings))
+    plan = Plan(server, actions, *_checked(server, actions, mix, invariants, findings, executor))
     numbers = _numbers(seeds)
     results = _here(plan, numbers) if executor is None else _there(plan, numbers, executor)
     done: list[Outcome] = []
@@ -338,10 +338,12 @@ def _report(plan: Plan, done: list[Outcome], failed: list[Outcome], interrupted:
 
 
 def _checked(
-    server: Any, actions: Any, mix: Any, invariants: Any, findings: Any
+    server: Any, actions: Any, mix: Any, invariants: Any, findings: Any, executor: Any
 ) -> tuple[Mix | None, frozenset[str] | None]:
     if not (isinstance(server, type) and issubclass(server, Server)):
         raise ValueError(f"server must be a subclass of Server, not {server!r}")
+    if not isinstance(executor, Executor | None):
+        raise ValueError(f"executor is a concurrent.futures.Executor such as ProcessPoolExecutor(2), not {executor!r}")
     for name, number, least in (("actions", actions, 0), ("findings", findings, 1)):
         if not isinstance(number, int) or isinstance(number, bool) or number < least:
             raise ValueError(f"{name} must be a whole number from {least} on, not {number!r}")
@@ -354,14 +356,14 @@ def _checked(
     if invariants is None:
         return mix, None
     known = {invariant.name for invariant in INVARIANTS} | {PROGRESS, LINEARIZABILITY, NO_HANDLER_FAILS}
-    wanted = frozenset([invariants] if isinstance(invariants, str) else invariants)
-    if unknown := sorted(wanted - known):
+    names = list(invariants) if isinstance(invariants, Iterable) and not isinstance(invariants, str) else [invariants]
+    if unknown := [name for name in names if not isinstance(name, str) or name not in known]:
         raise ValueError(f"there is no invariant called {unknown[0]!r}; INVARIANTS lists them")
-    return mix, wanted
+    return mix, frozenset(names)
 
 
 def _numbers(seeds: Any) -> Sequence[int]:
-    if isinstance(seeds, range):
+    if isinstance(seeds, range) and seeds:
         return seeds
     if isinstance(seeds, int) and not isinstance(seeds, bool):
         if seeds < 1:
@@ -370,6 +372,8 @@ def _numbers(seeds: Any) -> Sequence[int]:
     numbers = tuple(seeds) if isinstance(seeds, Iterable) and not isinstance(seeds, str) else (None,)
     if not all(isinstance(seed, int) and not isinstance(seed, bool) for seed in numbers):
         raise ValueError(f"seeds are whole numbers, or how many there are to be, not {seeds!r}")
+    if not numbers:
+        raise ValueError("at least one run is needed, and these seeds are none")
     return numbers
 
 

@@ -90,6 +90,8 @@ def check_linearizable(
     Raises:
         HistoryError: the model does not know an operation.
     """
+    if not isinstance(model, Model | None):
+        raise TypeError(f"the model is a Model such as MODELS['register'](), not {model!r}"[:200])
     if isinstance(subject, Cluster):
         history = history_of(subject)
         behaviour = subject.world.behaviour

@@ -25,7 +25,7 @@ def load_server(place: str) -> type[Server]:
         raise RaftLabError(f"a server is named as module:Class or file.py:Class, not {place!r}")
     try:
         module = _file(Path(where)) if where.endswith(".py") else import_module(where)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise RaftLabError(f"{where} cannot be imported ({type(error).__name__}: {error})") from error
     found = getattr(module, name, None)
     if not (isinstance(found, type) and issubclass(found, Server)):

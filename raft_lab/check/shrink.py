@@ -40,6 +40,8 @@ def shrink(found: Counterexample, *, replays: int = BUDGET, alone: bool = False)
     Raises:
         ValueError: `found` does not break what it says, or `replays` is not a positive number.
     """
+    if not isinstance(found, Counterexample):
+        raise TypeError(f"shrink takes the Counterexample of a report, not {found!r}"[:200])
     if not isinstance(replays, int) or replays < 1:
         raise ValueError(f"replays must be a whole number above 0, not {replays!r}")
     search = _Search(found, replays, alone)

@@ -234,9 +234,15 @@ class Core:
                 bounded(cls, f"{state.id} while handling {what}", server._handle, event)
         except HandlerError:
             raise
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit, GeneratorExit) as error:
             raise HandlerError(f"{cls.__name__} failed on {state.id} while handling {what}: {_where(error)}") from error
-        return server._outcome(state)
+        try:
+            return server._outcome(state)
+        except (AttributeError, RecursionError) as error:
+            why = "something nested without an end" if isinstance(error, RecursionError) else str(error)
+            raise HandlerError(
+                f"{cls.__name__} on {state.id} left no whole state while handling {what}: {why}"
+            ) from error
 
     def _handle(self, event: Event) -> None:
         """Find the handler by the event's type; see server.py."""
@@ -291,6 +297,8 @@ class Core:
             if not isinstance(value, types) or isinstance(value, bool):
                 expected = " or ".join("None" if t is type(None) else t.__name__ for t in types)
                 raise HandlerError(f"{name} set self.{field_name} to {value!r}; it must be {expected}")
+            if isinstance(value, int) and abs(value) >= 2**63:
+                raise HandlerError(f"{name} set self.{field_name} to a number that does not fit into 64 bits")
         for message in self._outbox:
             if not isinstance(message, MESSAGE_TYPES):
                 raise HandlerError(f"{name} sent {message!r}, which is not a message such as RequestVoteReply(…)")
@@ -301,6 +309,8 @@ class Core:
                 )
             for part in fields(message):
                 value = getattr(message, part.name)
+                if isinstance(value, int) and abs(value) >= 2**63:
+                    raise HandlerError(f"{name} sent a {part.name} that does not fit into 64 bits")
                 kind = _PART_TYPES.get(str(part.type), object)
                 if type(value) is not kind and kind is not object:
                     what = f"{type(message).__name__} with {part.name}={value!r}"
@@ -316,7 +326,8 @@ def _snake(name: str) -> str:
 
 def _where(error: BaseException) -> str:
     """The error, and the line of code in which it arose."""
-    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    words = " ".join(str(error).split())[:300]
+    said = f"{type(error).__name__}: {words}" if words else type(error).__name__
     if isinstance(error, RecursionError):
         said = "it calls itself without an end"
     elif isinstance(error, FrozenInstanceError):

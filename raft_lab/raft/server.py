@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine, Generator
 from typing import ClassVar
 
 from raft_lab.raft import state as events
@@ -88,9 +89,17 @@ class Server(Clients):
         name = _HANDLERS[type(m)]
         returned = getattr(self, name)(m)
         if returned is not None:
-            raise HandlerError(
-                f"{type(self).__name__}.{name} returned {returned!r}, which goes nowhere: use self.send(…)"
-            )
+            raise HandlerError(f"{type(self).__name__}.{name} {_gave(returned)}, which goes nowhere: use self.send(…)")
+
+
+def _gave(returned: object) -> str:
+    """What a handler gave back, in words that are the same each time."""
+    if isinstance(returned, Coroutine):
+        returned.close()  # else Python warns that nobody waited for it
+        return "is written with async"
+    if isinstance(returned, Generator):
+        return "is written with yield"
+    return f"returned {returned!r:.100}"
 
 
 _HANDLERS: dict[type, str] = {
