@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from raft_lab.kv.requests import Event, WatchCreate, WatchResponse
+from raft_lab.kv.requests import Event, WatchCreate, WatchResponse, span
 from raft_lab.kv.store import Store
 from raft_lab.kv.watch import Stream, create, poll
 from raft_lab.sim.world import World
+
+FAR = 200
+"""How many revisions back a glance goes."""
 
 
 class Told:
@@ -78,6 +81,7 @@ class Watch(Told):
         super().__init__(request)
         self.servers = tuple(servers)
         self._first = server or self.servers[0]
+        self._since = 0
         self._stream = Stream()
         self._store: Store | None = None
         self.look(world)
@@ -97,16 +101,33 @@ class Watch(Told):
         self._stream, told = poll(self._stream, store)
         return self.take(told)
 
-    def _connect(self, world: World) -> None:
+    def serving(self, world: World) -> str | None:
+        """Who would tell it something in this world: the member it is connected to, or the next one that serves."""
         place = self.servers.index(self.server or self._first)
         turn = self.servers[place:] + self.servers[:place]
-        self.server = next((server for server in turn if serves(world, server)), None)
+        return next((server for server in turn if serves(world, server)), None)
+
+    def latest(self, store: Store, count: int) -> tuple[Event, ...]:
+        """The latest changes in a store of which it is told, newest first."""
+        begin, end = span(self.request.key or b"\0", self.request.range_end)
+        found: list[Event] = []
+        first = max(self.request.start_revision, self._since, store.base_revision + 1)
+        for revision in range(store.revision, max(first, store.revision - FAR) - 1, -1):
+            events = store.events(revision)
+            found += [e for e in events if begin <= e.kv.key and (end is None or e.kv.key < end)]
+            if len(found) >= count:
+                break
+        return tuple(found[:count])
+
+    def _connect(self, world: World) -> None:
+        self.server = self.serving(world)
         self._store = None
         if self.server is not None:
             store = world.servers[self.server].machine.data
             wanted = replace(self.request, start_revision=self.next_revision)
             self._stream, made = create(Stream(), store, wanted)
             self.take([made])
+            self._since = self._since or self.next_revision
 
     def rewind(self, world: World) -> None:
         """The cluster is in another situation of its history: forget what has not happened there."""

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 STATIC = Path(__file__).parent / "static"
-STYLES = ("lab.css", "driving.css", "ask.css")
+STYLES = ("lab.css", "driving.css", "ask.css", "store.css")
 
 
 def bundle(entry: str) -> str:

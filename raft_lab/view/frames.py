@@ -33,7 +33,7 @@ from raft_lab.sim.cluster import Cluster, step_code
 from raft_lab.sim.schedule import TIMERS, Flight, Schedule
 from raft_lab.sim.tape import Step, Tape
 from raft_lab.sim.world import World
-from raft_lab.view import labels
+from raft_lab.view import labels, stores
 from raft_lab.view.answers import content_by_key, told
 
 Json = dict[str, Any]
@@ -48,6 +48,8 @@ class Recording:
 
     def __init__(self, cluster: Cluster) -> None:
         self._tape = cluster.tape
+        self._cluster = cluster
+        self._stores: dict[int, Json] = {}  # by step
         self._origin = cluster.origin
         self._steps: list[Json] = []
         self._chunks: list[str] = []
@@ -55,9 +57,25 @@ class Recording:
     def steps(self) -> list[Json]:
         """Every step so far."""
         while len(self._steps) < len(self._tape):
-            step = encode_step(self._tape.steps[len(self._steps)])
+            step = self.encoded(self._tape.steps[len(self._steps)])
             self._steps.append(step if self._steps else step | {"code": self._origin})
         return self._steps
+
+    def encoded(self, step: Step) -> Json:
+        """One step, which need not be on the tape yet; with what its key-value store holds, if it is one.
+
+        What is watched is no part of the world, so this picture is compared with what the browser was told before.
+        """
+        encoded = encode_step(step)
+        if stores.holds_store(step.world):
+            before = self._stores.get(step.parent.id) if step.parent else None
+            now = stores.picture(step.world, stores.watches(self._cluster))
+            self._stores[step.id] = before if before == now else now
+            if "frame" in encoded:
+                encoded["frame"]["store"] = now
+            elif change := merge_patch(before or {}, now):
+                encoded["patch"]["store"] = change
+        return encoded
 
     def packed(self) -> list[str]:
         """Every step so far, in small: each text is a compressed list of steps; all but the last stay as they are."""

@@ -110,6 +110,7 @@ class Lab(anywidget.AnyWidget):
         with self.cluster.lock:
             steps = self._recording.steps()
             new, self._told = steps[self._told :], len(steps)
+            likely = self.cluster.foresee(LIKELY) if reply_to else []
             self.send(
                 {
                     "type": "steps",
@@ -117,7 +118,7 @@ class Lab(anywidget.AnyWidget):
                     "cursor": self.cluster.now.id,
                     "total": len(steps),
                     "names": frames.names(self.cluster.tape),
-                    "likely": [frames.encode_step(step) for step in self.cluster.foresee(LIKELY)] if reply_to else [],
+                    "likely": [self._recording.encoded(step) for step in likely],
                     "reply_to": reply_to,
                 }
             )

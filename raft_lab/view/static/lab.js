@@ -7,6 +7,7 @@ import { Quorums } from "./quorums.js";
 import { Ledger } from "./ledger.js";
 import { SpaceTime } from "./spacetime.js";
 import { Fields } from "./fields.js";
+import { StoreView } from "./store.js";
 import { Tabs } from "./tabs.js";
 import { ChangesLine, changesBetween, marksOf } from "./changes.js";
 import { followTheme } from "./theme.js";
@@ -52,10 +53,12 @@ class Lab {
     this.ledger = new Ledger(light);
     this.spacetime = new SpaceTime(this.session);
     this.fields = new Fields();
+    this.store = new StoreView();
     this.tabs = new Tabs([
       { name: "logs", label: "Logs", element: this.ledger.element, tools: this.ledger.tools, show: () => this.#repaint() },
       { name: "spacetime", label: "Space-time", element: this.spacetime.element, tools: this.spacetime.tools, show: () => this.#repaint() },
       { name: "fields", label: "All fields", element: this.fields.element, show: () => this.#repaint() },
+      { name: "store", label: "Store", element: this.store.element, show: () => this.#repaint() },
     ]);
     this.faults = new Faults(act, (side) => this.#showSides(side));
     this.agenda = new Agenda(perform, light, desk, (subject, element) => this.#pick(subject, element));
@@ -142,8 +145,10 @@ class Lab {
 
   /** Only the view that is open. @param {import("./tape.js").Frame} frame @param {import("./tape.js").Frame | undefined} before @param {Record<string, string>} changed */
   #paintView(frame, before, changed) {
+    this.tabs.offer("store", frame.store !== undefined);
     if (this.tabs.current === "logs") this.ledger.update(frame, before, changed);
     else if (this.tabs.current === "spacetime") this.spacetime.update();
+    else if (this.tabs.current === "store") this.store.update(frame, before);
     else this.fields.update(frame, before);
   }
 

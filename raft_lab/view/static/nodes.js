@@ -16,7 +16,7 @@ import { CROWN } from "./icons.js";
  * @typedef {object} Node
  * @property {SVGGElement} group @property {SVGPathElement} shape @property {SVGPathElement} crown
  * @property {SVGPathElement} cross @property {SVGTextElement} name @property {SVGTextElement} term
- * @property {SVGTextElement} role @property {SVGTextElement} votes @property {SVGGElement} reads @property {SVGGElement} disk @property {SVGPathElement} arc
+ * @property {SVGTextElement} role @property {SVGTextElement} votes @property {SVGGElement} reads @property {SVGGElement} disk @property {SVGGElement} watches @property {SVGPathElement} arc
  * @property {SVGCircleElement} pulse @property {SVGGElement} ballots @property {SVGTitleElement} title
  * @property {Map<string, {dot: SVGGElement, title: SVGTitleElement}>} dots @property {Server | undefined} seen @property {string} member
  */
@@ -74,12 +74,13 @@ export class Nodes {
       title: draw("title"),
       reads: badge("rl-reads", outward * (r + 17), r * 0.74),
       disk: badge("rl-disk", outward * (r + 17), -r * 0.74),
+      watches: badge("rl-watches", outward * (r + 40), 0, 56),
     };
     const group = draw(
       "g",
       { class: "rl-node", "data-server": id, tabindex: 0, role: "button", "aria-haspopup": "menu", transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` },
       node.title, draw("circle", { r: r + 14, class: "rl-focus" }), draw("circle", { r: r + 9, class: "rl-dial" }), node.pulse, node.arc, node.shape, node.cross, node.crown,
-      node.name, node.term, node.ballots, node.reads, node.disk, node.role, node.votes,
+      node.name, node.term, node.ballots, node.reads, node.disk, node.watches, node.role, node.votes,
     );
     say(node.name, id);
     group.addEventListener("click", () => this.pick(id, group));
@@ -116,6 +117,9 @@ export class Nodes {
     say(node.role, role);
     say(node.votes, beneath);
     this.#lean(node, id, Math.max(role.length, beneath.length));
+    const watches = Object.values(frame.store?.watches ?? {}).filter(({ member: at }) => at === id).length;
+    show(node.watches, watches > 0);
+    say(/** @type {Element} */ (node.watches.lastElementChild), watches === 1 ? "1 watch" : `${watches} watch`);
     if (node.seen === server && node.member === member && !candidate) return;
     node.seen = server;
     node.member = member;
@@ -197,10 +201,10 @@ export function ballotMark(ballot) {
   return ballot === "reply" ? "M0 -5a5 5 0 0 1 0 10z" : "";
 }
 
-/** A small plate with a word, beside a node. @param {string} name @param {number} x @param {number} y */
-function badge(name, x, y) {
+/** A small plate with a word, beside a node. @param {string} name @param {number} x @param {number} y @param {number} [width] */
+function badge(name, x, y, width = 44) {
   const place = { class: `rl-plate ${name}`, transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` };
-  return draw("g", place, draw("rect", { x: -22, y: -8.5, width: 44, height: 17, rx: name === "rl-disk" ? 3 : 8.5 }), draw("text", { y: 4 }));
+  return draw("g", place, draw("rect", { x: -width / 2, y: -8.5, width, height: 17, rx: name === "rl-disk" ? 3 : 8.5 }), draw("text", { y: 4 }));
 }
 
 /** The two lines at a node: of a member that asks for votes, they stand for themselves. @param {string} words @param {string} member @param {string} votes */

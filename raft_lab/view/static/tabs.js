@@ -51,11 +51,19 @@ export class Tabs {
     }
   }
 
+  /** Show a tab, or have none of it. @param {string} name @param {boolean} there */
+  offer(name, there) {
+    const tab = this.#tabs.get(name);
+    if (!tab) return;
+    show(tab.button, there);
+    if (!there && this.current === name) this.open(this.#tabs.keys().next().value ?? "", false);
+  }
+
   /** Left and right choose, as in every list of tabs. @param {KeyboardEvent} event */
   #onKey(event) {
     const way = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
     if (!way) return;
-    const names = [...this.#tabs.keys()];
+    const names = [...this.#tabs].filter(([, { button }]) => !button.hidden).map(([name]) => name);
     const next = names[(names.indexOf(this.current) + way + names.length) % names.length] ?? "";
     this.open(next);
     this.#tabs.get(next)?.button.focus();

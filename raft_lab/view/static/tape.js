@@ -32,6 +32,7 @@
  * @property {number} time_us @property {Record<string, Server>} servers @property {Record<string, Message>} messages
  * @property {Record<string, boolean>} cuts @property {{voters: string[], old: string[], learners: string[]}} quorum
  * @property {Record<string, string>} invariants @property {string} next
+ * @property {import("./store.js").Store} [store] its key-value store, if it is one
  * @property {string} [modified] how the run differs from one of Raft @property {Record<string, boolean>} [rules] which are on
  */
 /**
