@@ -74,7 +74,9 @@ class Verdict:
         if self.counterexample:
             n = len(self.counterexample.actions)
             which = "The shortest run that shows it has" if self.counterexample.shortest else "A run that shows it has"
-            lines.append(f"{which} {n} steps. Press <b>Step</b> below to walk through it, or <b>Play</b>.")
+            lines.append(
+                f"{which} {n} step{'s' if n > 1 else ''}. Press <b>Step</b> below to walk through it, or <b>Play</b>."
+            )
         if self.looked:
             lines.append(f"<small>{escape(self.looked)}</small>")
         body = "".join(f"<p style='margin:6px 0'>{line}</p>" for line in lines)

@@ -61,7 +61,7 @@ def reads_compared(trials: int = 20) -> pd.DataFrame:
     for how in ("through the log", "read-index", "lease", "local"):
         costs = [_cost(how, seed) for seed in range(trials)]
         rows[how] = {
-            "ms until the answer (median)": sorted(ms for ms, _ in costs)[trials // 2],
+            "ms until the answer (median)": round(sorted(ms for ms, _ in costs)[trials // 2], 1),
             "messages": max(messages for _, messages in costs),
             "entries written": int(how == "through the log"),
             "strong": {"lease": "if clocks are good", "local": "no"}.get(how, "yes"),
