@@ -141,7 +141,9 @@ def _message_in_words(m: object) -> str:
             what = "its vote" if isinstance(m, RequestVoteReply) else "its pre-vote"
             return f"{m.src} {said} {what} in term {m.term}."
         case AppendEntries():
-            what = f"entries of terms {' '.join(str(e.term) for e in m.entries)}" if m.entries else "no entries"
+            terms = " ".join(str(e.term) for e in m.entries)
+            what = f"entries of terms {terms}" if len(m.entries) > 1 else f"an entry of term {terms}"
+            what = what if m.entries else "no entries"
             place = f"entry {m.prev_log_index} of term {m.prev_log_term}" if m.prev_log_index else "the beginning"
             return f"{m.src}, leader of term {m.term}, sends {what} to follow {place}, with leaderCommit " + (
                 f"{m.leader_commit}."

@@ -94,11 +94,11 @@ def commit_latency(cluster: Cluster) -> go.Figure:
                 "line": {"color": "#1f2328", "width": 0.5},
             },
             customdata=[[index, op] for index, op, *_ in mine],
-            hovertemplate="%{customdata[1]}, entry %{customdata[0]}<br>at at %{x:.1f} ms: %{y:.1f} ms<extra></extra>",
+            hovertemplate="%{customdata[1]}, entry %{customdata[0]}<br>%{y:.1f} ms after %{x:.1f} ms<extra></extra>",
         )
     figure.update_layout(
         title="From request to commit",
-        xaxis={"title": "milliseconds at which the client asked"},
+        xaxis={"title": "milliseconds at which the client asked", "range": [-5, max(end / 1000, 50)]},
         yaxis={"title": "milliseconds until commit", "rangemode": "tozero"},
         height=320,
         margin={"l": 60, "r": 20, "t": 50, "b": 45},

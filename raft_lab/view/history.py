@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from raft_lab.check.clients import EARLIER
 from raft_lab.check.histories import History, Operation, value_text
@@ -65,15 +66,16 @@ def svg(layout: Layout, history: History, verdict: Linearizability | None = None
     """The lanes without their names; the colours are those of the text around it."""
     impossible = verdict.impossible if verdict else None
     left, width = layout.left, layout.width - layout.left
+    hatch = _hatch(layout)
     return "".join(
         [
             f'<svg viewBox="{left:.0f} 0 {width:.0f} {layout.height:.0f}" width="{width:.0f}" '
             f'height="{layout.height:.0f}" role="img" aria-label="{escaped(str(verdict or history))}">',
-            '<defs><pattern id="rh-hatch" width="7" height="7" patternUnits="userSpaceOnUse" '
+            f'<defs><pattern id="{hatch}" width="7" height="7" patternUnits="userSpaceOnUse" '
             'patternTransform="rotate(45)"><path d="M0 0V7" class="rh-hatch"/></pattern></defs>',
             *_draw_lanes(layout),
             *_draw_marks(layout),
-            *(_draw_bar(bar, impossible) for bar in layout.bars),
+            *(_draw_bar(bar, impossible, hatch) for bar in layout.bars),
             *_draw_order(layout),
             *_draw_ticks(layout),
             "</svg>",
@@ -95,7 +97,13 @@ def _draw_marks(layout: Layout) -> Iterator[str]:
         yield f'<text x="{x + 11:.1f}" y="{y + 4}">{escaped(mark.text)}</text></g>'
 
 
-def _draw_bar(bar: Bar, impossible: Operation | None) -> str:
+def _hatch(layout: Layout) -> str:
+    """A name for this picture's own hatching: that of another one in the notebook may be out of sight."""
+    places = repr([(bar.x, bar.y, bar.end) for bar in layout.bars])
+    return f"rh-hatch-{crc32(places.encode()):08x}"
+
+
+def _draw_bar(bar: Bar, impossible: Operation | None, hatch: str) -> str:
     operation, y, width = bar.operation, bar.y, bar.end - bar.x
     kind = (
         "unknown" if operation.unknown else "failed" if operation.failed else "read" if _reads(operation) else "write"
@@ -104,7 +112,7 @@ def _draw_bar(bar: Bar, impossible: Operation | None) -> str:
     shape = f'<rect x="{bar.x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{BAR}" rx="5"/>'
     if operation.unknown:  # open at the right
         edge = f"M{bar.end:.1f} {y:.1f}H{bar.x + 5:.1f}q-5 0-5 5v{BAR - 10}q0 5 5 5H{bar.end:.1f}"
-        shape = f'<path d="{edge}"/>'
+        shape = f'<path d="{edge}" style="fill:url(#{hatch})"/>'
     sign = "✗ " if wrong or operation.failed else ""
     steps = "".join(
         f' data-{name}-step="{step}"'

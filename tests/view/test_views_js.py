@@ -212,7 +212,7 @@ def test_of_thousands_of_steps_only_those_in_sight_are_drawn(lab: LabPage) -> No
 
 def test_configurations_can_be_read_in_their_cells(lab: LabPage) -> None:
     lab.show(sample_tapes.joint())
-    assert lab.page.locator('[data-kind="configuration"] .rl-cell-text').all_inner_texts() == ["1–3 & 3–5"]
+    assert lab.page.locator('[data-kind="configuration"] .rl-cell-text').all_inner_texts() == ["1–3&3–5"]
 
 
 def test_a_long_log_goes_to_an_index_to_what_is_committed_and_to_its_end(lab: LabPage) -> None:

@@ -258,15 +258,21 @@ function paintCell(cell, index, entry, server, leader, before) {
   say(cell.term, String(entry.term));
   say(cell.flag, differs ? "≠" : applied ? "✓" : "");
   const members = entry.kind === "configuration" ? readConfiguration(entry.text) : undefined;
-  say(cell.text, members ? shortConfiguration(members) : entry.text);
+  say(cell.text, members ? shortConfiguration(members) : shortText(entry.text));
 }
 
-/** A configuration in the room of a cell: "S1–3", joint "1–3 & 3–5", with a learner "S1–3 +4" (not while joint: there is no room). @param {import("./cluster.js").Configuration} configuration */
+/** A command in the room of a cell: its beginning and its end, by which commands differ: "set…new", "Com…2X". @param {string} text */
+export function shortText(text) {
+  if (text.length <= 7) return text;
+  return `${text.slice(0, 3).trim()}…${text.slice(-3).replace(/^.* /, "")}`;
+}
+
+/** A configuration in the room of a cell: "S1–3", joint "1–3&3–5", with a learner "S1–3+4" (not while joint: there is no room). @param {import("./cluster.js").Configuration} configuration */
 export function shortConfiguration({ old, voters, learners }) {
   const plain = [...old, ...voters, ...learners].every((name) => /^S\d+$/.test(name));
   const names = (/** @type {string[]} */ list) => (plain ? ranges(list.map((name) => Number(name.slice(1)))) : list.join(" "));
-  const also = learners.length ? ` +${names(learners)}` : "";
-  return old.length ? `${names(old)} & ${names(voters)}` : `${plain ? "S" : ""}${names(voters)}${also}`;
+  const also = learners.length ? `+${names(learners)}` : "";
+  return old.length ? `${names(old)}&${names(voters)}` : `${plain ? "S" : ""}${names(voters)}${also}`;
 }
 
 /** 1, 2, 3, 5 as "1–3,5". @param {number[]} numbers */

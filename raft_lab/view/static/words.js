@@ -35,7 +35,8 @@ export class Sentence {
     put(this.#live, "aria-live", session.playing && session.speed > 1 ? "off" : "polite");
     say(this.#sentence, step.sentence || "The cluster as it starts.");
     say(this.#rule, [step.rule, step.section].filter(Boolean).join(" "));
-    say(this.#code, step.code);
+    const [line, ...more] = step.code.split("\n");
+    say(this.#code, more.length ? `${line} …` : line);
     put(this.#code, "title", step.code);
     show(this.#code, step.code !== "");
   }
