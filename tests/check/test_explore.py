@@ -15,6 +15,7 @@ from raft_lab import Bounds, Candidate, Cluster, Follower, HandlerError, Server,
 from raft_lab.check.engine import Engine
 from raft_lab.check.search import Search
 from raft_lab.check.symmetry import renamed, symmetries
+from raft_lab.raft.rules import RULES
 from raft_lab.sim import scenarios
 from raft_lab.sim.actions import (
     Compact,
@@ -117,6 +118,38 @@ def test_it_sees_what_a_search_without_any_ideas_sees(model):
     assert (found.states, found.transitions, found.depth) == (len(seen.states), seen.transitions, seen.depth)
     assert {situation(engine, search, state) for state in search.parents if state >= 0} == seen.states
     assert len(seen.states) > 100
+
+
+def anywhere(rng: random.Random) -> tuple[Cluster, Bounds]:
+    """A cluster somewhere in its life, under some of the optional rules, and bounds that allow some of everything."""
+    rules = [rule.name for rule in RULES if rule.optional and rng.random() < 0.3]
+    cluster = Cluster(rng.choice((2, 3, 4)), rules=rules)
+    for _ in range(rng.choice((0, 10, 30))):
+        if cluster.leader and rng.random() < 0.2:
+            cluster.propose("set y 1") if rng.random() < 0.7 else cluster.read()
+        elif not cluster.world.cuts and rng.random() < 0.05:
+            cluster.cut(*rng.sample(list(cluster.servers), 2))
+        else:
+            cluster.step()
+    states = cluster.world.servers.values()
+    limits = {name: rng.choice((1, 2)) for name in naive.BUDGETS if rng.random() < 0.4}
+    limits["term"] = max(state.current_term for state in states) + rng.choice((1, 2))
+    limits["log"] = max(state.log.last_index for state in states) + rng.choice((0, 2))
+    limits["messages"] = rng.choice((2, 5, 20))
+    depth = 5
+    while "states" in explore(cluster, depth=depth, states=600, symmetry=False, **limits).hit:
+        depth -= 1
+    return cluster, Bounds(depth=depth, **limits)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_wherever_it_starts_it_sees_what_a_search_without_any_ideas_sees(seed):
+    cluster, bounds = anywhere(random.Random(f"anywhere {seed}"))
+    seen, report = naive.search(cluster, bounds), explore(cluster, bounds=bounds, symmetry=False)
+    assert (report.states, report.transitions, report.depth) == (len(seen.states), seen.transitions, seen.depth)
+    assert report.counterexample is None
+    assert not seen.broken
+    assert report.states > 10
 
 
 SYMMETRIC = (
