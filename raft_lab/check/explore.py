@@ -29,6 +29,9 @@ __all__ = ["Bounds", "Counterexample", "Report", "Run", "explore"]
 
 Question = Callable[[World], bool]
 
+MOST_RENAMED = 5
+"""Of more servers there are too many renamings: 5,040 of 7, and for 25 a search would never begin."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -117,7 +120,7 @@ def explore(
         symmetry: whether to look at one only of all situations that differ in the servers' names. "auto" does so where
             that is certain to miss nothing: with handlers that treat all servers alike, which is known of the
             reference alone (but for the choice of a successor when the configuration changes), and without
-            questions, which may name a server.
+            questions, which may name a server; and only for up to five servers, which have 120 renamings.
         **limits: single bounds by name, `explore(cluster, crashes=1)`.
 
     Returns:
@@ -133,8 +136,15 @@ def explore(
     bounds = replace(bounds or Bounds(), **limits)
     world = cluster.world
     if symmetry == "auto":
-        symmetry = is_reference(world.behaviour) and not (
-            bounds.reconfigurations or bounds.single_changes or reach or until or _changes(world)
+        symmetry = (
+            len(world.servers) <= MOST_RENAMED
+            and is_reference(world.behaviour)
+            and not (bounds.reconfigurations or bounds.single_changes or reach or until or _changes(world))
+        )
+    if symmetry and len(world.servers) > MOST_RENAMED:
+        raise ValueError(
+            f"symmetry tries every renaming, which are too many for {len(world.servers)} servers: it takes at most "
+            f"{MOST_RENAMED}; leave it out, or explore a smaller cluster"
         )
     engine = Engine(world, bounds, asked, symmetries(world) if symmetry else ())
     report = _Exploration(engine, Search(engine), dict(reach or {}), until, cluster.code()).report()

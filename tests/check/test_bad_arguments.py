@@ -41,6 +41,11 @@ WRONG = {
         "the question 'a half' failed: ZeroDivisionError",
     ),
     "symmetry in words": (lambda: small(symmetry="yes"), ValueError, "symmetry is True, False or 'auto', not 'yes'"),
+    "symmetry of many servers": (
+        lambda: explore(Cluster(25), symmetry=True),
+        ValueError,
+        "too many for 25 servers: it takes at most 5",
+    ),
     "no seeds": (lambda: fuzz(Server, seeds=[]), ValueError, "at least one run is needed"),
     "an executor that is none": (lambda: fuzz(Server, 1, executor=3), ValueError, "concurrent.futures.Executor"),
     "fuzz an invariant that is a number": (lambda: fuzz(Server, 1, invariants=3), ValueError, "no invariant called 3"),
@@ -68,6 +73,10 @@ def test_names_that_come_one_by_one_are_all_asked():
 
     names = (invariant.name for invariant in INVARIANTS)
     assert explore(Cluster(3, server=Generous), invariants=names).counterexample is not None
+
+
+def test_a_large_cluster_is_explored_at_once():
+    assert explore(Cluster(25), depth=1).symmetry == 1
 
 
 class Yielding(Server):
