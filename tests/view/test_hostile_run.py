@@ -65,10 +65,11 @@ def test_in_an_exported_page_nothing_of_it_runs(visited: Any, tmp_path: Path) ->
     visited.goto(hostile().lab(title=SCRIPT).save_html(tmp_path / "run.html").as_uri())
     lab = visited.locator(".raft-lab[data-step]")
     lab.wait_for()
-    for tab in lab.get_by_role("tab").all():
+    for tab in lab.get_by_role("tab").all()[::-1]:
         tab.click()
     visited.get_by_role("button", name="More of the tape").click()
     assert MARKUP in lab.inner_text()
+    assert len({slots.bounding_box()["x"] for slots in lab.locator(".rl-slots").all()}) == 1  # columns stay columns
     assert lab.locator("script, img, b[onmouseover]").count() == 0
     assert visited.evaluate("window.ran") is None
 
