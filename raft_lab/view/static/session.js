@@ -512,7 +512,7 @@ export class Session {
       return;
     }
     if (what === "name") return this.#tellSoon();
-    if (what === "hello" && content.reply_to <= this.#moved) return;
+    if ((what === "hello" || what === "") && content.reply_to > 0 && content.reply_to <= this.#moved) return; // a greeting that does not know of our move
     // steps asked for while playing wait to be played; after a pause they are shown, unless we have gone elsewhere
     if (what === "ahead" && (this.playing || newest?.parent !== this.cursor)) {
       if (!this.playing) this.#tellSoon();
