@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from raft_lab.check.stepper import Stepper
+from raft_lab.raft.membership import Configuration
+from raft_lab.raft.messages import AppendEntries, InstallSnapshot
 from raft_lab.raft.state import Accepted, Candidate, Leader, State
 from raft_lab.sim.actions import Action, Crash, Heal, Partition, Propose, Restart, Stall
 from raft_lab.sim.schedule import Schedule, Timing, draw
@@ -27,11 +29,21 @@ STEPS = 4000
 def can_go_on(world: World, up: frozenset[str]) -> bool:
     """Whether one of `up` would be elected by others of them, going by their logs, and nobody stands in its way.
 
-    Without check-quorum, who leads and cannot commit for lack of a quorum goes on to lead for ever.
+    Without check-quorum, who leads and cannot commit for lack of a quorum goes on to lead for ever. And a configuration
+    that is still on its way counts from its arrival (dissertation 4.1): it must not need anybody else.
     """
     servers = [world.servers[name] for name in sorted(up)]
     heading = [s for s in servers if isinstance(s.role, Leader | Candidate)]
-    return all(s.configuration.has_quorum(up) for s in heading) and any(_would_win(world, s, servers) for s in servers)
+    needed = [*(s.configuration for s in heading), *_configurations_on_their_way(world, up)]
+    return all(one.has_quorum(up) for one in needed) and any(_would_win(world, s, servers) for s in servers)
+
+
+def _configurations_on_their_way(world: World, up: frozenset[str]) -> Iterator[Configuration]:
+    for m in world.network:
+        if m.dst in up and isinstance(m, InstallSnapshot):
+            yield m.snapshot.configuration
+        elif m.dst in up and isinstance(m, AppendEntries):
+            yield from (entry.value for entry in m.entries if isinstance(entry.value, Configuration))
 
 
 def _would_win(world: World, candidate: State, voters: list[State]) -> bool:

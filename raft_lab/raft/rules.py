@@ -248,7 +248,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "batching",
-        "10.2.2",
+        "dissertation 10.2.2",
         "",
         "New entries go to a server once it has answered for those before; what comes meanwhile goes together.",
         {"sends_at_once": _has_answered_for_the_rest},

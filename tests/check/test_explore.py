@@ -408,7 +408,7 @@ def test_commands_are_different_from_each_other():
 
 
 def test_an_unknown_bound_or_invariant_is_refused():
-    with pytest.raises(TypeError, match="speed"):
+    with pytest.raises(ValueError, match="speed"):
         explore(Cluster(3), speed=9)
     with pytest.raises(ValueError, match="the bound crashes must be a whole number from 0 on, not -1"):
         explore(Cluster(3), crashes=-1)
