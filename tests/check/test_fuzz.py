@@ -153,6 +153,22 @@ def test_who_leads_without_a_quorum_is_not_asked_to_go_on():
     assert not can_go_on(cluster.world, frozenset({"S1"})), "C_old,new needs a majority of the old three as well"
 
 
+def test_nor_is_who_will_get_a_configuration_that_needs_others():
+    cluster = Cluster(5)
+    cluster.timeout("S5")
+    for voter in ("S1", "S2"):
+        cluster.deliver("S5", voter)
+        cluster.deliver(voter, "S5")
+    cluster.reconfigure({"S1", "S2"}, learners={"S3", "S4", "S5"})
+    cluster.crash("S5")
+    cluster.crash("S1")
+    rest = frozenset({"S2", "S3", "S4"})
+    assert not can_go_on(cluster.world, rest), "C_old,new is on its way to them, and needs S1"
+    for message in cluster.messages:
+        cluster.drop(message)
+    assert can_go_on(cluster.world, rest)
+
+
 def test_a_handler_that_raises_is_a_finding():
     class Falling(Server):
         def on_append_entries(self, m):
