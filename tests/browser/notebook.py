@@ -210,7 +210,7 @@ class LabOnScreen:
         before = self.step
         self.press("Step")
         expect(self.root).not_to_have_attribute("data-step", str(before))
-        expect(self.root).not_to_have_attribute("data-asking", "true")  # what was foretold has come about
+        expect(self.root).not_to_have_attribute("data-asking", "true")  # the kernel has done it too
         return self.step
 
     def press_step_until_a_leader_shows(self, at_most: int = 100) -> str:

@@ -93,7 +93,7 @@ class Lab {
   #hear(news) {
     if (news === "glide") this.ring.glide(this.session.player.clock());
     else if (news === "notice") this.sentence.notice(this.session);
-    else if (news === "asked") put(this.root, "data-asking", this.session.waiting ? "true" : null);
+    else if (news === "asked") put(this.root, "data-asking", this.session.settled ? null : "true");
     else if (news === "kernel") this.#repaint();
     else this.#paint();
     if (news === "steps" && this.tabs.current === "spacetime") this.spacetime.update();

@@ -67,6 +67,8 @@ export class Session {
   /** The last question that went out before our latest own move: older answers do not know of that move. */
   #moved = 0;
   #heard = performance.now();
+  /** When the kernel last heard where we are. */
+  #told = -TELL_AFTER_MS;
   #timers = { tell: 0, save: 0, answer: 0 };
   /** @type {"unknown" | "alive" | "silent"} */
   kernel = "unknown";
@@ -300,6 +302,11 @@ export class Session {
     return false;
   }
 
+  /** Does the kernel know where we stand, with nothing on its way? */
+  get settled() {
+    return !this.waiting && !this.#timers.tell;
+  }
+
   /** Go to a recorded step. The picture changes now; the kernel hears of it a little later.
    * @param {number} id */
   go(id) {
@@ -309,9 +316,12 @@ export class Session {
     this.#tellSoon();
   }
 
+  /** At once, unless we have just told: dragging along the tape is not told pixel by pixel. */
   #tellSoon() {
     clearTimeout(this.#timers.tell);
-    this.#timers.tell = window.setTimeout(() => this.#flush(), TELL_AFTER_MS);
+    const wait = Math.max(0, this.#told + TELL_AFTER_MS - performance.now());
+    this.#timers.tell = window.setTimeout(() => this.#flush(), wait);
+    this.tell("asked");
   }
 
   /** @param {number} id */
@@ -327,8 +337,11 @@ export class Session {
     if (!this.#timers.tell) return;
     clearTimeout(this.#timers.tell);
     this.#timers.tell = 0;
-    if (this.dead || this.cursor >= this.#unconfirmed) return; // the step that is asked for will take it there
-    this.#gotos.add(this.#send({ do: "goto", step: this.cursor }));
+    this.#told = performance.now();
+    if (!this.dead && this.cursor < this.#unconfirmed) { // else the step that is asked for will take it there
+      this.#gotos.add(this.#send({ do: "goto", step: this.cursor }));
+    }
+    this.tell("asked");
   }
 
   back() {
