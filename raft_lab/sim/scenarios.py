@@ -125,6 +125,18 @@ def stale_leader(server: type[Server] = Server) -> Cluster:
     return cluster
 
 
+def returning_server(server: type[Server] = Server) -> Cluster:
+    """S5 was away for a second and a half, and counted up terms alone; what S1 committed meanwhile it lacks."""
+    cluster = Cluster(5, seed=1, server=server)
+    Stage(cluster).elect("S1", "S2", "S3", "S4", "S5")
+    cluster.deliver_all()
+    cluster.partition({"S5"}, {"S1", "S2", "S3", "S4"})
+    cluster.propose("set x 1", "S1")
+    cluster.run(1500)
+    cluster.heal()
+    return cluster
+
+
 def old_leader_meets_new_term(server: type[Server] = Server) -> Cluster:
     """S1 leads term 1 and hears, late, of the election that S3 has won in term 2."""
     cluster = stale_leader(server)

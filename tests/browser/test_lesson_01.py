@@ -64,6 +64,10 @@ def test_a_student_predicts_and_writes_the_voting_rule(page: Page, jupyter: Jupy
 
     lesson.expect_wrong_and_right("l1-criteria-ask", "Any of the three", "Only S1 or S2")
 
+    lesson.expect_wrong_and_right("l1-away-ask", "S5 becomes leader", "S1 has to step down")
+    lab = lesson.lab_in("l1-away-lab")
+    expect(lab.server("S1")).not_to_have_attribute("data-role", "leader")  # the cell below has let it run on
+
     first = lesson.cell("l1-build-answer").locator(".jp-OutputArea-output").first
     expect(first).to_contain_text("is broken")
     verdict = lesson.hand_in("l1-build-answer", DRAFT, SOLUTION)
