@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from raft_lab.check.claims import CLAIMS, Case, Claim
 from raft_lab.check.situations import KINDS, small
@@ -38,6 +38,7 @@ class Difference:
         rule: the rule, with its section.
         about: the row of the table in which they differ.
         kind: what happens: a kind of message, or an event.
+        tried: how many situations had been tried when it was found.
     """
 
     situation: str
@@ -46,6 +47,7 @@ class Difference:
     rule: str
     about: str = ""
     kind: str = ""
+    tried: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
         return f"{self.situation} {self.expected} {self.found} {self.rule}".strip()
@@ -63,11 +65,12 @@ def differences(server: type[Server], kinds: Collection[str] = KINDS, *, larger:
         ValueError: there is no such kind.
     """
     late: Difference | None = None
-    for situation, right in _situations(server, _known(kinds), larger):
+    for tried, (situation, right) in enumerate(_situations(server, _known(kinds), larger), start=1):
         found = difference(server, situation, right)
         if found is not None and found.about not in _LATE:
-            return found
-        late = late or found
+            return replace(found, tried=tried)
+        if found is not None and late is None:
+            late = replace(found, tried=tried)
     return late
 
 

@@ -1,8 +1,8 @@
 """Exercises: a base class from which the answer is missing, and a check that says at once whether yours is right.
 
-A check asks four questions. Does the handler depend on nothing but its state and the message? Is there a short run
-in which it breaks a property of the paper's Figure 3? Does it do what the rule says in every small situation? Does it
-get anything done at all?
+A check asks four questions. Does the handler depend on nothing but its state and the message? Does it do what the
+rule says in every small situation? Is there a short run in which it breaks a property of the paper's Figure 3, or a
+longer one drawn at random? Does it get anything done at all?
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any
 from raft_lab.check.counterexample import Counterexample
 from raft_lab.check.differences import Difference, difference, differences
 from raft_lab.check.explore import Bounds, explore
+from raft_lab.check.fuzz import fuzz
+from raft_lab.check.mixes import SWARM
 from raft_lab.check.purity import refuse_impure
 from raft_lab.check.situations import small
 from raft_lab.check.standing import Situation, kind_of
@@ -28,6 +30,12 @@ from raft_lab.sim.world import World
 
 SAFETY = ("Election Safety", "Log Matching", "Leader Completeness", "State Machine Safety", "Leader Append-Only")
 """The properties of the paper's Figure 3: what Raft promises to those who use it."""
+
+SITUATIONS, EXPLORATION, WALKS = "small situations", "exploration", "random walks"
+"""The three layers of a check, in the order in which they are asked."""
+
+WALKING = replace(SWARM, name="exercise", options=("one entry a message",), sizes=(3, 3, 3, 4, 5))
+"""Random runs without the optional rules whose handlers may use what is missing from a base, such as pre-vote."""
 
 Stage = tuple[Callable[[type[Server]], Cluster], Bounds]
 """A situation from which to explore, and how far."""
@@ -44,6 +52,9 @@ class Verdict:
         counterexample: the shortest run in which it breaks a property, if any.
         looked: how far the check has looked.
         points: what it is worth to a course.
+        layer: which layer of the check caught it: `SITUATIONS`, `EXPLORATION`, `WALKS`, or '' where it is right or
+            nothing that could be tried.
+        states: how many situations, states or actions that layer had looked at by then.
     """
 
     passed: bool
@@ -52,6 +63,8 @@ class Verdict:
     counterexample: Counterexample | None = None
     looked: str = ""
     points: float = 0.0
+    layer: str = ""
+    states: int = 0
 
     def __str__(self) -> str:
         parts = [("✓ " if self.passed else "✗ ") + self.summary]
@@ -102,6 +115,10 @@ class Exercise:
         source: where the rule is stated.
     """
 
+    walks = 20
+    actions = 150
+    """How many random runs are tried, and how many actions each has before it is healed."""
+
     def __init__(
         self,
         missing: tuple[str, ...],
@@ -117,38 +134,48 @@ class Exercise:
         self.source = source
         self.base = _without(missing)
 
-    def check(self, answer: type[Server]) -> Verdict:
+    def check(self, answer: type[Server], *, seed: int = 0) -> Verdict:
         """Say whether `answer`, a subclass of `base`, is right; and if not, show why.
 
-        Budgets are counted in states, never in seconds, so that the verdict is the same everywhere.
+        Budgets are counted in states and actions, never in seconds, so that the verdict is the same everywhere.
+
+        Args:
+            answer: the class.
+            seed: chooses the random walks; an instructor may keep it to themselves.
         """
         if refusal := self._refusal(answer):
             return Verdict(False, refusal)
+        layer, states = SITUATIONS, 0
         try:
             refuse_impure(answer)
+            odd = differences(answer, self.kinds)
+            layer, states = (SITUATIONS, odd.tried) if odd else (EXPLORATION, 0)
             broken, explored = self._shortest_run(answer)
-            found = self._guilty_step(answer, broken) if broken else None
-            found = found or differences(answer, self.kinds)
-            if broken is not None:
-                return Verdict(False, f"With your handler {broken.violation}", found, broken)
-            if not self._elects_a_leader(answer):
-                return Verdict(False, "With your handler no server ever becomes leader, whatever happens.", found)
+            states = states or explored
+            leads = broken is not None or self._elects_a_leader(answer)
+            if broken is None and odd is None and leads:
+                layer = WALKS
+                broken, states = self._random_run(answer, seed)
         except HandlerError as error:
-            return Verdict(False, str(error))
-        if found is not None:
+            return Verdict(False, str(error), layer=layer, states=states)
+        found = (self._guilty_step(answer, broken) if broken else None) or odd
+        if broken is not None:
+            said = f"With your handler {broken.violation}"
+        elif not leads:
+            said = "With your handler no server ever becomes leader, whatever happens."
+        elif found is not None:
+            said = f"No short run of yours breaks a property, but it is not yet what {self.source} asks for."
+        else:
             return Verdict(
-                False,
-                f"No short run of yours breaks a property, but it is not yet what {self.source} asks for.",
-                found,
+                True,
+                f"Your {self.missing[0]} does what {self.source} says.",
+                looked=f"Compared with the rule in {sum(len(small(kind)) for kind in self.kinds):,} small situations "
+                f"and in some longer runs; explored {explored:,} states from {len(self.stages)} starting points, "
+                f"within bounds; and {self.walks} random runs of {states:,} actions in all. That is evidence, not "
+                "proof.",
+                points=self.points,
             )
-        return Verdict(
-            True,
-            f"Your {self.missing[0]} does what {self.source} says.",
-            looked=f"Compared with the rule in {sum(len(small(kind)) for kind in self.kinds):,} small situations "
-            f"and in some longer runs; explored {explored:,} states from {len(self.stages)} starting points, within "
-            "bounds. That is evidence, not proof.",
-            points=self.points,
-        )
+        return Verdict(False, said, found, broken, layer=layer, states=states)
 
     def _refusal(self, answer: Any) -> str:
         wanted = self.missing[0]
@@ -173,6 +200,12 @@ class Exercise:
             if report.counterexample is not None:
                 return report.counterexample, explored
         return None, explored
+
+    def _random_run(self, answer: type[Server], seed: int) -> tuple[Counterexample | None, int]:
+        """A random run that breaks something, made small; and how many actions were tried."""
+        seeds = range(seed * self.walks, (seed + 1) * self.walks)
+        report = fuzz(answer, seeds, self.actions, mix=WALKING, findings=1, progress=False)
+        return (report.findings[0].counterexample if report.findings else None), report.actions
 
     def _guilty_step(self, answer: type[Server], broken: Counterexample) -> Difference | None:
         """The first step of the run in which the handler did not do what the rule says, if there is one."""

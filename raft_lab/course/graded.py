@@ -1,0 +1,57 @@
+"""What a course can grade: every exercise, in the order of the lessons, and where its answer stands in a notebook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from raft_lab.course.breaking import HIDE_A_BUG
+from raft_lab.course.compaction import INSTALL_SNAPSHOT
+from raft_lab.course.counting import INCREMENT
+from raft_lab.course.exercises import REQUEST_VOTE, Verdict
+from raft_lab.course.quorums import HAS_QUORUM
+from raft_lab.course.reading import ANSWER_READS
+from raft_lab.course.replication import APPEND_ENTRIES
+
+
+class Checks(Protocol):
+    """What an exercise is to a grader."""
+
+    points: float
+
+    def check(self, answer: Any, *, seed: int = 0) -> Verdict:
+        """Say whether `answer` is right; `seed` chooses what is drawn at random."""
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """One exercise in a course.
+
+    Attributes:
+        name: what it is called in tables of results; also the `grade_id` of the answer's cell for nbgrader.
+        lesson: the notebook's name, without ".ipynb".
+        cell: the stable id of the cell in which the answer is written.
+        exercise: what checks it.
+        defines: the name that the answer has there. What it is bound to may be a class, a function, a generator
+            function, or a literal such as a string, which is taken as data.
+    """
+
+    name: str
+    lesson: str
+    cell: str
+    exercise: Checks
+    defines: str
+
+
+_ALL = (
+    Graded("request-vote", "01-leader-election", "l1-build-answer", REQUEST_VOTE, "Mine"),
+    Graded("append-entries", "02-log-replication", "l2-build-answer", APPEND_ENTRIES, "Mine"),
+    Graded("install-snapshot", "03-log-compaction", "l3-build-answer", INSTALL_SNAPSHOT, "Mine"),
+    Graded("has-quorum", "04-membership-changes", "l4-build-answer", HAS_QUORUM, "Mine"),
+    Graded("answer-reads", "05-client-access", "l5-build-answer", ANSWER_READS, "Mine"),
+    Graded("increment", "06-etcd", "l6-build-answer", INCREMENT, "increment"),
+    Graded("hide-a-bug", "08-break-it", "l8-hide-answer", HIDE_A_BUG, "Mine"),
+)
+
+GRADED: dict[str, Graded] = {graded.name: graded for graded in _ALL}
+"""By name, in the order of the lessons."""
