@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from raft_lab.kv.calls import NO_LEADER, TIMED_OUT, Call, Caller, Patience, Unknown
-from raft_lab.kv.errors import EtcdError
 from raft_lab.kv.requests import LeaseExpire, LeaseExpireResponse, Range, Request, WatchCreate
 from raft_lab.kv.watching import Watch
+from raft_lab.raft.errors import RaftLabError
 from raft_lab.raft.log import Command
 from raft_lab.sim.actions import Action, Crash
 from raft_lab.sim.cluster import Cluster
@@ -339,7 +339,7 @@ class Clients:
             wish = process.program.throw(told) if isinstance(told, Exception) else process.program.send(told)
         except StopIteration as end:
             process.result, process.done = end.value, True
-        except (EtcdError, Unknown) as error:
+        except RaftLabError as error:
             process.error, process.done = error, True
         else:
             self._begin(process, wish)

@@ -14,6 +14,7 @@ from raft_lab.kv.clients import Pause, Program
 from raft_lab.kv.errors import EtcdError
 from raft_lab.kv.requests import LeaseKeepAlive, Request, WatchCreate
 from raft_lab.kv.watching import Told
+from raft_lab.raft.errors import RaftLabError
 
 REFUSED = "failed to connect"
 """In gRPC's words for a connection that never came about: nothing was sent then."""
@@ -110,7 +111,7 @@ class Remote:
     def _in_background(self, program: Program, stopped: threading.Event) -> None:
         try:
             self._run(program, stopped)
-        except (EtcdError, Unknown):
+        except RaftLabError:
             stopped.set()  # what it kept alive is not kept any more
 
     def stop(self, begun: threading.Event) -> None:
