@@ -5,7 +5,6 @@ import pytest
 from kube.stores import Server, lease, refused
 from raft_lab.kube import Create, Delete, Get, Patch
 
-
 A = "/metadata/annotations/a"
 TYPE = {"apiVersion": "v1", "kind": "ConfigMap"}
 
