@@ -17,7 +17,8 @@ count on entries that are on their way; to go back for an old refusal |
 | sending | whatever is sent is true of the sender's log, term and commitIndex | when to send, how much at a time, a \
 lower commitIndex, a heartbeat in between |
 | heartbeat | every other member hears from a new leader, and at each heartbeat | |
-| clients | the same is accepted, refused, applied and read | the reason; naming no leader |
+| clients | the same is accepted, refused, applied and read | the reason; naming no leader; what a repeated command is \
+told whose answer has arrived long ago |
 | reads | a read waits for a round that begins after it; an answer names its round | numbering more rounds; \
 noting the read index only when it is asked for; letting leases be |
 | timer | the election timer starts anew on hearing the leader, granting a vote and campaigning, and only then | |
@@ -34,6 +35,7 @@ from typing import Any
 
 from raft_lab.check.standing import Crash, Situation
 from raft_lab.check.wording import log_in_words, role_in_words
+from raft_lab.raft.clients import ANSWERED
 from raft_lab.raft.messages import (
     AppendEntries,
     AppendEntriesReply,
@@ -360,8 +362,8 @@ def clients(c: Case) -> Contrast | None:
         match one, other:
             case Rejected(leader_id), Rejected(told):
                 same = told in (leader_id, None)
-            case Applied(index, command, reply), Applied():
-                same = other == Applied(index, command, reply)
+            case Applied(index, command, reply), Applied(where):
+                same = other == Applied(index, command, reply) or (reply == ANSWERED and where == index)
             case _:
                 same = one == other
         if not same:

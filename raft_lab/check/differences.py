@@ -20,7 +20,7 @@ from raft_lab.raft.log import Log
 from raft_lab.raft.messages import AppendEntries, InstallSnapshot, PreVote, RequestVote
 from raft_lab.raft.rules import with_rules
 from raft_lab.raft.server import Server
-from raft_lab.raft.state import Event, Outcome, State
+from raft_lab.raft.state import Compact, Event, Outcome, State
 from raft_lab.raft.values import FrozenMap
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.errors import ActionRefused
@@ -248,6 +248,10 @@ def _rule(c: Case, claim: Claim) -> str:
         return "Figure 13, step 8: with the snapshot comes its state machine, and not without it."
     if isinstance(c.situation.event, Crash):
         return "currentTerm, votedFor and the log are on disk; nothing else survives a crash (Figure 2)."
+    if isinstance(c.situation.event, Compact):
+        return "A snapshot covers what is applied, no more: with its last index and term, and what was the configuration then (§7)."
+    if c.right.state.log.configuration_index > c.before.log.configuration_index and claim.about in ("log", "progress"):
+        return "When C_old,new is committed, whoever leads then appends C_new, and goes by it at once (§6; dissertation 4.3)."
     too_much = c.found.state.commit_index > c.right.state.commit_index
     if c.right.state.is_leader and (claim.about == "commit" or (claim.about == "log" and too_much)):
         return (

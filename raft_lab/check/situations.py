@@ -290,7 +290,8 @@ def _answers_to_a_larger_leader() -> Iterator[Situation]:
         state = leading(1, (1, 1, 1), known, commit=commit, configuration=FIVE)
         for stored in range(matches[0] + 1, 4):
             yield Situation(state, Receive(AppendEntriesReply("S2", "S1", 1, True, stored, 0)))
-    for change in (JOINT, LISTENED_TO, Configuration(frozenset({"S2", "S3"}))):
+    half_listened_to = Configuration(frozenset({"S1", "S2"}), frozenset({"S1", "S2", "S3"}), frozenset({"S4"}))
+    for change in (JOINT, LISTENED_TO, half_listened_to, Configuration(frozenset({"S2", "S3"}))):
         log = Log(Snapshot(THREE), [*entries((1,)), Entry(1, change)])
         peers = tuple(name for name in change.members if name != "S1")
         for src, acked in itertools.product(peers, itertools.product((0, 2), repeat=len(peers))):

@@ -1,4 +1,4 @@
-"""Lesson 03's exercise: what a follower does with a snapshot."""
+"""Lesson 03's exercises: to take a snapshot, and what a follower does with one."""
 
 from __future__ import annotations
 
@@ -36,4 +36,37 @@ INSTALL_SNAPSHOT = Exercise(
         (_stray, Bounds(term=2, commands=1, log=4, states=2_000)),
     ),
     source="Figure 13",
+)
+
+
+# --- Taking a snapshot -------------------------------------------------------------------------------
+
+
+def _more_than_applied(server: type[Server]) -> Cluster:
+    """S1 leads, has applied a command, and holds another one that nobody else stores."""
+    cluster = stages.led(3)
+    cluster.propose("add x 1", "S1")
+    cluster.deliver_all()
+    cluster.propose("add x 2", "S1")
+    Stage(cluster).lose_all()
+    cluster.swap(server)
+    return cluster
+
+
+def _in_a_session(server: type[Server]) -> Cluster:
+    """alice's command is done; she has not heard of it."""
+    cluster = stages.with_a_session()
+    cluster.swap(server)
+    return cluster
+
+
+COMPACT = Exercise(
+    ("on_compact",),
+    ("Compact",),
+    (
+        (_more_than_applied, Bounds(term=1, compactions=2, crashes=1, states=2_000)),
+        (_in_a_session, Bounds(term=1, compactions=1, crashes=1, states=1_500)),
+    ),
+    points=3.0,
+    source="§7",
 )

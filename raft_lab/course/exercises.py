@@ -7,9 +7,13 @@ longer one drawn at random? Does it get anything done at all?
 
 from __future__ import annotations
 
+import dis
+import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 from raft_lab.check.counterexample import Counterexample
@@ -21,6 +25,7 @@ from raft_lab.check.purity import refuse_impure
 from raft_lab.check.situations import small
 from raft_lab.check.standing import Situation, kind_of
 from raft_lab.raft.errors import HandlerError
+from raft_lab.raft.guard import foreign_functions, used_by
 from raft_lab.raft.server import Server
 from raft_lab.raft.state import Receive
 from raft_lab.sim import scenarios
@@ -39,6 +44,32 @@ WALKING = replace(SWARM, name="exercise", options=("one entry a message",), size
 
 Stage = tuple[Callable[[type[Server]], Cluster], Bounds]
 """A situation from which to explore, and how far."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Something that must come about when nothing stands in its way.
+
+    Attributes:
+        otherwise: what to say if it does not.
+        stage: where to begin; its clock decides what happens next.
+        reached: whether a world is there.
+        steps: how many steps of timed driving are enough.
+    """
+
+    otherwise: str
+    stage: Callable[[type[Server]], Cluster]
+    reached: Callable[[World], bool]
+    steps: int = 800
+
+    def comes_about(self, answer: type[Server]) -> bool:
+        """Whether it does, with these servers."""
+        cluster = self.stage(answer)
+        for _ in range(self.steps // 20):
+            if self.reached(cluster.world):
+                return True
+            cluster.step(20)
+        return self.reached(cluster.world)
 
 
 @dataclass(frozen=True)
@@ -113,6 +144,9 @@ class Exercise:
         stages: situations from which to explore, with the bounds to set.
         points: what a right answer is worth to a course.
         source: where the rule is stated.
+        goals: what must come about when nothing stands in its way, besides a leader.
+        base: what is to be subclassed, if it is more than a server without these methods.
+        invariants: names of the invariants that count; all of them if None.
     """
 
     walks = 20
@@ -126,13 +160,18 @@ class Exercise:
         stages: tuple[Stage, ...],
         points: float = 5.0,
         source: str = "Figure 2",
+        goals: tuple[Goal, ...] = (),
+        base: type[Server] | None = None,
+        invariants: tuple[str, ...] | None = None,
     ) -> None:
         self.missing = missing
         self.kinds = kinds
         self.stages = stages
         self.points = points
         self.source = source
-        self.base = _without(missing)
+        self.goals = goals
+        self.invariants = invariants
+        self.base = base or _without(missing)
 
     def check(self, answer: type[Server], *, seed: int = 0) -> Verdict:
         """Say whether `answer`, a subclass of `base`, is right; and if not, show why.
@@ -148,12 +187,12 @@ class Exercise:
         layer, states = SITUATIONS, 0
         try:
             refuse_impure(answer)
-            odd = differences(answer, self.kinds)
+            odd = self.compared(answer)
             layer, states = (SITUATIONS, odd.tried) if odd else (EXPLORATION, 0)
             broken, explored = self._shortest_run(answer)
             states = states or explored
-            leads = broken is not None or self._elects_a_leader(answer)
-            if broken is None and odd is None and leads:
+            stuck = "" if broken else self._stuck(answer)
+            if broken is None and odd is None and not stuck:
                 layer = WALKS
                 broken, states = self._random_run(answer, seed)
         except HandlerError as error:
@@ -161,36 +200,41 @@ class Exercise:
         found = (self._guilty_step(answer, broken) if broken else None) or odd
         if broken is not None:
             said = f"With your handler {broken.violation}"
-        elif not leads:
-            said = "With your handler no server ever becomes leader, whatever happens."
+        elif stuck:
+            said = f"With your handler {stuck}."
         elif found is not None:
             said = f"No short run of yours breaks a property, but it is not yet what {self.source} asks for."
         else:
             return Verdict(
                 True,
                 f"Your {self.missing[0]} does what {self.source} says.",
-                looked=f"Compared with the rule in {sum(len(small(kind)) for kind in self.kinds):,} small situations "
-                f"and in some longer runs; explored {explored:,} states from {len(self.stages)} starting points, "
-                f"within bounds; and {self.walks} random runs of {states:,} actions in all. That is evidence, not "
+                looked=f"Compared with the rule in {sum(len(small(kind)) for kind in self.kinds or ('Crash',)):,} small "
+                f"situations and in some longer runs; explored {explored:,} states from {len(self.stages)} starting "
+                f"points, within bounds; and {self.walks} random runs of {states:,} actions in all. That is evidence, not "
                 "proof.",
                 points=self.points,
             )
         return Verdict(False, said, found, broken, layer=layer, states=states)
 
+    def compared(self, answer: type[Server]) -> Difference | None:
+        """The smallest situation in which `answer` does not do what the rule says, or None."""
+        return differences(answer, self.kinds)
+
     def _refusal(self, answer: Any) -> str:
         wanted = self.missing[0]
         if not (isinstance(answer, type) and issubclass(answer, self.base)):
-            return f"Give check() your class, written as class Mine(Base): with a method {wanted}(self, m)."
-        owner = next(cls for cls in answer.__mro__ if wanted in cls.__dict__)
-        if owner in (self.base, Server):
+            return f"Give check() your class, written as class Mine(Base): with a method {_call(self.base, wanted)}."
+        if getattr(answer, wanted) is getattr(self.base, wanted):
             return f"{answer.__name__} has no {wanted} yet: write one."
+        if borrowed := _borrowed(answer, self.missing):
+            return f"{answer.__name__} takes {borrowed} from raft_lab itself: write your own."
         return ""
 
     def _shortest_run(self, answer: type[Server]) -> tuple[Counterexample | None, int]:
         """The shortest run that breaks anything, rather a property of Figure 3; and how many states were seen."""
         explored = 0
         for stage, bounds in self.stages:
-            report = explore(stage(answer), bounds=bounds)
+            report = explore(stage(answer), bounds=bounds, invariants=self.invariants)
             explored += report.states
             if report.counterexample is not None and report.counterexample.violation.invariant not in SAFETY:
                 telling = explore(stage(answer), bounds=bounds, invariants=SAFETY)
@@ -204,7 +248,7 @@ class Exercise:
     def _random_run(self, answer: type[Server], seed: int) -> tuple[Counterexample | None, int]:
         """A random run that breaks something, made small; and how many actions were tried."""
         seeds = range(seed * self.walks, (seed + 1) * self.walks)
-        report = fuzz(answer, seeds, self.actions, mix=WALKING, findings=1, progress=False)
+        report = fuzz(answer, seeds, self.actions, mix=WALKING, invariants=self.invariants, findings=1, progress=False)
         return (report.findings[0].counterexample if report.findings else None), report.actions
 
     def _guilty_step(self, answer: type[Server], broken: Counterexample) -> Difference | None:
@@ -217,6 +261,12 @@ class Exercise:
                     number = len(step.path()) - 1
                     return replace(found, situation=f"Step {number} of the run below: {found.situation}")
         return None
+
+    def _stuck(self, answer: type[Server]) -> str:
+        """What never comes about, or ''."""
+        if not self._elects_a_leader(answer):
+            return "no server ever becomes leader, whatever happens"
+        return next((goal.otherwise for goal in self.goals if not goal.comes_about(answer)), "")
 
     @staticmethod
     def _elects_a_leader(answer: type[Server]) -> bool:
@@ -231,10 +281,14 @@ def _has_leader(world: World) -> bool:
 
 
 def _without(missing: tuple[str, ...]) -> type[Server]:
-    """A `Server` in which the named methods are still to be written."""
+    """A `Server` in which the named methods are still to be written. What Raft itself needs of them is there."""
 
-    def blank(name: str) -> Callable[..., None]:
-        def method(self: Server, *_: Any) -> None:
+    def blank(name: str) -> Callable[..., Any]:
+        right = getattr(Server, name)
+
+        def method(self: Server, *arguments: Any) -> Any:
+            if sys._getframe(1).f_globals.get("__name__", "").startswith("raft_lab.raft."):
+                return right(self, *arguments)
             raise HandlerError(
                 f"{type(self).__name__} uses {name} of the base, which has none: it is part of what you are to write "
                 "(remove super())"
@@ -243,6 +297,29 @@ def _without(missing: tuple[str, ...]) -> type[Server]:
         return method
 
     return type("Base", (Server,), {name: blank(name) for name in missing})
+
+
+def _call(base: type[Server], method: str) -> str:
+    """A method of a server as one writes it."""
+    function = getattr(Server, method, None) or getattr(base, method)
+    return f"{method}({', '.join(inspect.signature(function).parameters)})"
+
+
+def _borrowed(answer: type[Server], missing: tuple[str, ...]) -> str:
+    """A method that was to be written, and is taken from where it stands in the package; or ''."""
+    for cls in answer.__mro__:
+        if not cls.__module__.startswith("raft_lab."):
+            for name in missing:
+                if str(getattr(cls.__dict__.get(name), "__module__", "")).startswith("raft_lab."):
+                    return name
+    for function in foreign_functions(answer):
+        used = used_by(function)
+        steps = list(dis.get_instructions(function))
+        for one, next_one in pairwise(steps):
+            owner = used.get(one.argval) if one.opname == "LOAD_GLOBAL" else None
+            if next_one.argval in missing and isinstance(owner, type) and issubclass(Server, owner):
+                return f"{owner.__name__}.{next_one.argval}"
+    return ""
 
 
 # --- Lesson 01: RequestVote --------------------------------------------------------------------------

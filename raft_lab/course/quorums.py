@@ -1,12 +1,14 @@
-"""Lesson 04's exercise: what a quorum is, also while the members change."""
+"""Lesson 04's exercises: what a quorum is while the members change, and how a change comes to its end."""
 
 from __future__ import annotations
 
 from raft_lab.check.explore import Bounds
-from raft_lab.course.exercises import Exercise
+from raft_lab.course.exercises import Exercise, Goal
 from raft_lab.raft.server import Server
 from raft_lab.sim import stages
 from raft_lab.sim.cluster import Cluster
+from raft_lab.sim.scenarios import Stage
+from raft_lab.sim.world import World
 
 
 def _two_elections(server: type[Server]) -> Cluster:
@@ -22,4 +24,63 @@ HAS_QUORUM = Exercise(
     ("RequestVoteReply",),
     ((_two_elections, Bounds(term=2, messages=14, states=3_000)),),
     source="§6",
+)
+
+
+# --- Leaving the joint configuration -----------------------------------------------------------------
+
+
+def _leader_lost(server: type[Server]) -> Cluster:
+    """C_old,new is on S1 and S2 and not committed; S1, who led, has crashed and come back."""
+    cluster = stages.led(3)
+    cluster.reconfigure(voters={"S1", "S2"}, server="S1")
+    Stage(cluster).deliver("S1", "S2", "AppendEntries").lose_all()
+    cluster.crash("S1")
+    cluster.restart("S1")
+    cluster.swap(server)
+    return cluster
+
+
+def _just_begun(server: type[Server]) -> Cluster:
+    """S1 leads and has just written C_old,new, in which it is not among the new ones; S4 is to listen on."""
+    cluster = stages.led(3)
+    cluster.reconfigure(learners={"S4"}, server="S1")
+    cluster.deliver_all()
+    cluster.reconfigure(voters={"S2", "S3"}, learners={"S4"}, server="S1")
+    Stage(cluster).lose_to("S4")
+    cluster.swap(server)
+    return cluster
+
+
+def _something_before_it(server: type[Server]) -> Cluster:
+    """S1 has written a command and, after it, C_old,new; the command alone is on its way to S2."""
+    cluster = stages.led(3)
+    cluster.propose("set x 1", "S1")
+    cluster.drop("S1", "S3")
+    cluster.reconfigure(voters={"S1", "S2"}, server="S1")
+    for message in cluster.messages[1:]:
+        cluster.drop(message)
+    cluster.swap(server)
+    return cluster
+
+
+def _is_over(world: World) -> bool:
+    """C_new, alone, is committed."""
+    committed = world.ghosts.committed
+    return bool(committed.configuration_index) and not committed.configuration.is_joint
+
+
+LEAVE_JOINT = Exercise(
+    ("after_commit",),
+    ("AppendEntriesReply",),
+    (
+        (_just_begun, Bounds(term=1, messages=8, states=2_000)),
+        (_something_before_it, Bounds(term=1, heartbeats=1, states=1_000)),
+        (_leader_lost, Bounds(term=3, log=5, messages=8, states=4_000)),
+    ),
+    source="§6",
+    goals=(
+        Goal("the old servers are never let go", _just_begun, _is_over),
+        Goal("after a change of leaders, the joint configuration is never left", _leader_lost, _is_over),
+    ),
 )

@@ -70,8 +70,10 @@ class Clients(Reconfiguration):
                 self.machine = self.remember(self.machine, command, None)
             return None
         known = sessions.get(command.client)
-        if known is None:
-            return EXPIRED
+        return EXPIRED if known is None else self.apply_in_session(known, command)
+
+    def apply_in_session(self, known: Session, command: Command) -> Any:
+        """Apply what is new to the session; what is not gets the stored reply (6.3)."""
         if self.was_applied(known, command):
             return known.reply if command.seq == known.seq else ANSWERED
         data, reply = self.apply(self.machine.data, command.op)

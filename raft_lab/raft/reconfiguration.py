@@ -83,8 +83,12 @@ class Reconfiguration(Replication):
             self.append_configuration(Configuration(now.voters, frozenset(), now.learners))
             self.replicate()
         elif not now.is_voter(self.id):
-            self.replicate()
-            if isinstance(self.role, Leader):
-                best = max(sorted(now.voters), key=self.match_index)
-                self.send(TimeoutNow(self.id, best, self.current_term))
-                self.role = Follower()
+            self.hand_over_and_go()
+
+    def hand_over_and_go(self) -> None:
+        """Leaders that are members no more: tell everyone what is committed, ask the best to take over, lead no more."""
+        self.replicate()
+        if isinstance(self.role, Leader):
+            best = max(sorted(self.configuration.voters), key=self.match_index)
+            self.send(TimeoutNow(self.id, best, self.current_term))
+            self.role = Follower()

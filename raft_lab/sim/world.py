@@ -44,7 +44,8 @@ def behaviour_name(behaviour: Behaviour) -> str:
 @functools.cache
 def _reference(server: Any) -> type[Server]:
     """What a log means: the state machine of `server`, with Raft's own bookkeeping around it."""
-    kept = {name: getattr(Server, name) for name in ("apply_command", "was_applied", "remember", "session_timeout_us")}
+    names = ("apply_command", "apply_in_session", "was_applied", "remember", "session_timeout_us")
+    kept = {name: getattr(Server, name) for name in names}
     return type("Reference", (server,), kept)
 
 
