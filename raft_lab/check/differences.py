@@ -249,9 +249,12 @@ def _rule(c: Case, claim: Claim) -> str:
     if isinstance(c.situation.event, Crash):
         return "currentTerm, votedFor and the log are on disk; nothing else survives a crash (Figure 2)."
     if isinstance(c.situation.event, Compact):
-        return "A snapshot covers what is applied, no more: with its last index and term, and what was the configuration then (§7)."
+        return (
+            "A snapshot covers what is applied, no more, with the index and term of its last entry, and the "
+            "configuration as of it (§7)."
+        )
     if c.right.state.log.configuration_index > c.before.log.configuration_index and claim.about in ("log", "progress"):
-        return "When C_old,new is committed, whoever leads then appends C_new, and goes by it at once (§6; dissertation 4.3)."
+        return "When C_old,new is committed, whoever leads then appends C_new, and goes by it at once (§6)."
     too_much = c.found.state.commit_index > c.right.state.commit_index
     if c.right.state.is_leader and (claim.about == "commit" or (claim.about == "log" and too_much)):
         return (

@@ -54,7 +54,7 @@ def _more_than_applied(server: type[Server]) -> Cluster:
 
 
 def _in_a_session(server: type[Server]) -> Cluster:
-    """alice's command is done; she has not heard of it."""
+    """Alice's command is done; she has not heard of it."""
     cluster = stages.with_a_session()
     cluster.swap(server)
     return cluster

@@ -208,13 +208,17 @@ class Exercise:
             return Verdict(
                 True,
                 f"Your {self.missing[0]} does what {self.source} says.",
-                looked=f"Compared with the rule in {sum(len(small(kind)) for kind in self.kinds or ('Crash',)):,} small "
-                f"situations and in some longer runs; explored {explored:,} states from {len(self.stages)} starting "
-                f"points, within bounds; and {self.walks} random runs of {states:,} actions in all. That is evidence, not "
-                "proof.",
+                looked=f"Compared with the rule in {self.compares:,} small situations and in some longer runs; "
+                f"explored {explored:,} states from {len(self.stages)} starting points, within bounds; and "
+                f"{self.walks} random runs of {states:,} actions in all. That is evidence, not proof.",
                 points=self.points,
             )
         return Verdict(False, said, found, broken, layer=layer, states=states)
+
+    @property
+    def compares(self) -> int:
+        """In how many small situations an answer is compared with the rule."""
+        return sum(len(small(kind)) for kind in self.kinds)
 
     def compared(self, answer: type[Server]) -> Difference | None:
         """The smallest situation in which `answer` does not do what the rule says, or None."""
@@ -248,7 +252,8 @@ class Exercise:
     def _random_run(self, answer: type[Server], seed: int) -> tuple[Counterexample | None, int]:
         """A random run that breaks something, made small; and how many actions were tried."""
         seeds = range(seed * self.walks, (seed + 1) * self.walks)
-        report = fuzz(answer, seeds, self.actions, mix=WALKING, invariants=self.invariants, findings=1, progress=False)
+        asked = self.invariants and (*self.invariants, "Progress", "Linearizability", "No Handler Fails")
+        report = fuzz(answer, seeds, self.actions, mix=WALKING, invariants=asked, findings=1, progress=False)
         return (report.findings[0].counterexample if report.findings else None), report.actions
 
     def _guilty_step(self, answer: type[Server], broken: Counterexample) -> Difference | None:

@@ -45,7 +45,9 @@ class Persists(Server):
 
     def persist(self) -> dict[str, Any]:
         """What is on disk at the end of a step, before any message leaves: names of fields, each with its value."""
-        raise HandlerError(f"{type(self).__name__} uses persist of the base, which has none: it is what you are to write")
+        raise HandlerError(
+            f"{type(self).__name__} uses persist of the base, which has none: it is what you are to write"
+        )
 
     @classmethod
     def crashed(cls, state: State) -> State:
@@ -82,11 +84,18 @@ def _written(cls: type[Persists], state: State) -> dict[str, Any]:
 class Persistence(Exercise):
     """Say what is on disk. What etcd and others write besides, a commitIndex, does no harm and is accepted."""
 
+    @property
+    def compares(self) -> int:
+        """In how many small situations a server crashes."""
+        return len(small("Crash"))
+
     def compared(self, answer: type[Server]) -> Difference | None:
         """The smallest server that is not what it was after a crash, or None."""
         for situation in small("Crash"):
             state, left = situation.state, answer.crashed(situation.state)
-            wanted = {name: getattr(state, name) for name in ("current_term", "voted_for", "log")} | {"role": Follower()}
+            wanted = {name: getattr(state, name) for name in ("current_term", "voted_for", "log")} | {
+                "role": Follower()
+            }
             for name, value in wanted.items():
                 if getattr(left, name) != value:
                     words = situation_in_words(situation)
@@ -96,7 +105,9 @@ class Persistence(Exercise):
             base = state.log.snapshot
             if applied not in ((base.last_included_index, base.machine), (state.last_applied, state.machine)):
                 said = "lastApplied and the state machine belong together;", "yours keeps one without the other."
-                return Difference(situation_in_words(situation), *said, "Both are made anew from the log (§5.3).", "commit")
+                return Difference(
+                    situation_in_words(situation), *said, "Both are made anew from the log (§5.3).", "commit"
+                )
         return None
 
 
@@ -106,7 +117,7 @@ def _one_voted(server: type[Server]) -> Cluster:
     cluster.timeout("S1")
     cluster.timeout("S3")
     Stage(cluster).ask("S1", "S2", "RequestVote")
-    cluster.drop("S1", "S3")
+    cluster.drop("S1", "S3", "RequestVote")
     cluster.drop("S3", "S1")
     cluster.swap(server)
     return cluster
@@ -137,5 +148,5 @@ PERSIST = Persistence(
     ),
     points=3.0,
     base=Persists,
-    invariants=(*SAFETY, "State Is the Fold", "Progress", "No Handler Fails"),
+    invariants=(*SAFETY, "State Is the Fold"),
 )

@@ -128,30 +128,29 @@ class BackUp(Exercise):
 
 def _slow(cluster: Cluster, leader: tuple[int, ...], follower: tuple[int, ...]) -> str:
     """What is too slow or too much in bringing S2's log up to date, or ''."""
-    common = next((n for n, pair in enumerate(zip(leader, follower, strict=False)) if pair[0] != pair[1]),
-                  min(len(leader), len(follower)))  # fmt: skip
-    most = len(set(follower[common:])) + (len(follower) < len(leader)) + 1
-    refusals = 0
-    for _ in range(2 * len(leader) + 2):
-        for message in cluster.messages:
-            if message.dst == "S2" and isinstance(message, AppendEntries):
-                break
-        else:
-            return "The leader gives up: after a refusal it sends nothing."
-        cluster.deliver(message)
+    ends = min(len(leader), len(follower))
+    common = next((n for n in range(ends) if leader[n] != follower[n]), ends)
+    enough = len(set(follower[common:])) + 1 + (len(follower) < len(leader))
+    refusals, prev = 0, -1
+    while prev < 0:
+        request = next((m for m in cluster.messages if isinstance(m, AppendEntries) and m.dst == "S2"), None)
+        if request is None or refusals > len(leader):
+            return "With your methods S2 never gets what it lacks."
+        cluster.deliver(request)
         reply = next(m for m in cluster.messages if isinstance(m, AppendEntriesReply) and m.src == "S2")
         if reply.success:
-            break
-        refusals += 1
-        cluster.deliver(reply)
-    if refusals > most:
-        return (f"It works, but S2 refuses {refusals} times before something fits, and {most} are enough when one "
-                "refusal skips a whole term (end of §5.3).")  # fmt: skip
-    again = common - message.prev_log_index
-    run = follower[:common].count(follower[common - 1]) if common else 0
-    if again > run:
-        return (f"It works, but the leader sends {again} entries that S2 has already, and going back over one term at a "
-                f"time it would be at most {run} (end of §5.3).")  # fmt: skip
+            prev = request.prev_log_index
+        else:
+            refusals += 1
+            cluster.deliver(reply)
+    if refusals > enough:
+        return f"It works, but S2 refuses {refusals} times before something fits. {enough} are enough (end of §5.3)."
+    again, term = common - prev, follower[:common].count(follower[common - 1]) if common else 0
+    if again > term:
+        return (
+            f"It works, but the leader sends {again} entries that S2 has already. Going back by one term at a time, "
+            f"it would be at most {term} (end of §5.3)."
+        )
     return ""
 
 

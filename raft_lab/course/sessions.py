@@ -10,7 +10,7 @@ from raft_lab.sim.cluster import Cluster
 
 
 def _asked_again(server: type[Server]) -> Cluster:
-    """alice's command is done everywhere, and she asks again; after that, she asks for more."""
+    """Alice's command is done everywhere, and she asks again; after that, she asks for more."""
     cluster = stages.with_a_session()
     cluster.swap(server)
     cluster.propose("add x 1", "S1", client="alice", seq=1)
@@ -20,7 +20,7 @@ def _asked_again(server: type[Server]) -> Cluster:
 
 
 def _asked_another(server: type[Server]) -> Cluster:
-    """alice's command is done everywhere; S1 has compacted its log, crashes and comes back, and she asks again."""
+    """Alice's command is done everywhere; S1 has compacted its log, crashes and comes back, and she asks again."""
     cluster = stages.with_a_session()
     cluster.compact("S1")
     cluster.swap(server)

@@ -86,7 +86,7 @@ class Reconfiguration(Replication):
             self.hand_over_and_go()
 
     def hand_over_and_go(self) -> None:
-        """Leaders that are members no more: tell everyone what is committed, ask the best to take over, lead no more."""
+        """Leaders that are no members any more: tell what is committed, ask the best to take over, and go (4.2.2)."""
         self.replicate()
         if isinstance(self.role, Leader):
             best = max(sorted(self.configuration.voters), key=self.match_index)
