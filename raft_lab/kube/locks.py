@@ -230,7 +230,7 @@ class MultiLock:
 
     @property
     def resource_version(self) -> str:
-        return self.primary.resource_version
+        return self.secondary.resource_version
 
 
 def is_not_found(error: Exception) -> bool:

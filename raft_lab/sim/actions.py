@@ -518,7 +518,10 @@ def _is_no_span(us: Any) -> str | None:
 
 def can_be_written(text: str) -> bool:
     """Whether it is text that a file may hold."""
-    return not any(0xD800 <= ord(character) <= 0xDFFF for character in text)
+    try:
+        return bool(text.encode()) or not text
+    except UnicodeEncodeError:  # half of a pair that makes one character elsewhere
+        return False
 
 
 class _Braces(list[str]):
