@@ -146,7 +146,7 @@ def leader_completeness(s: State, ghosts: Ghosts) -> str | None:
         return None
     committed = ghosts.committed
     reach = ghosts.committed_by_term(s.current_term)
-    if reach <= s.log.snapshot.last_included_index:
+    if reach <= max(s.log.snapshot.last_included_index, committed.snapshot.last_included_index):
         return None
     if s.log.last_index < reach or not s.log.same_prefix(committed, reach):
         missing = next(
@@ -161,7 +161,8 @@ def leader_completeness(s: State, ghosts: Ghosts) -> str | None:
 @_invariant("State Is the Fold", "history", "§5.3, §8; dissertation 6.3")
 def state_is_the_fold(s: State, ghosts: Ghosts) -> str | None:
     """A state machine is what the committed entries make of it, in order, each client's command once."""
-    if s.last_applied <= ghosts.committed.last_index and s.machine != ghosts.machine(s.last_applied):
+    known = ghosts.committed.snapshot.last_included_index <= s.last_applied <= ghosts.committed.last_index
+    if known and s.machine != ghosts.machine(s.last_applied):
         return f"{s.id} has applied {s.last_applied} entries, but its state is not what they make of it."
     return None
 
@@ -171,7 +172,7 @@ def snapshot_is_the_prefix(s: State, ghosts: Ghosts) -> str | None:
     """A snapshot holds what the committed entries up to its index make: last term, configuration, state, sessions."""
     base, committed = s.log.snapshot, ghosts.committed
     index = base.last_included_index
-    if index == committed.snapshot.last_included_index:
+    if index <= committed.snapshot.last_included_index:
         return None
     if index > committed.last_index:
         return f"{s.id}'s snapshot reaches to entry {index}, but only {committed.last_index} are committed."

@@ -107,6 +107,7 @@ class Clients:
         self.asked: list[Asked] = []
         """Every call, in order."""
         self._path: list[Step] = [cluster.now]  # what was heard
+        self._past = 0  # how much of it was let go
         self._names: set[str] = set()
 
     # Beginning
@@ -200,6 +201,11 @@ class Clients:
         """
         from raft_lab.check.histories import History, Operation
 
+        if self._past:
+            raise ActionRefused(
+                "how this run began was let go, and what clients were told later cannot be judged without it: let the "
+                "cluster live with a larger `keep`"
+            )
         operations = []
         for asked in self.asked:
             request, outcome = asked.call.request, asked.call.outcome
@@ -247,6 +253,14 @@ class Clients:
                 )
         return ended
 
+    def let_go(self, start: Step) -> None:
+        """Forget what was over before a step."""
+        past = next((place for place, step in enumerate(self._path) if step.id >= start.id), len(self._path) - 1)
+        self._path = self._path[past:]
+        self._past += past
+        moment = 2 * self._past
+        self.asked = [asked for asked in self.asked if asked.call.outcome is None or (asked.returned or 0) >= moment]
+
     # Inside
 
     def catch_up(self) -> None:
@@ -269,7 +283,7 @@ class Clients:
         """The cluster was taken back, or to another branch: what was under way is not under way there."""
         now_us = self.cluster.schedule.now_us
         before, self._path = self._path, self.cluster.now.path()
-        common = sum(was is now for was, now in zip(before, self._path, strict=False))
+        common = self._past + sum(was is now for was, now in zip(before, self._path, strict=False))
         self.asked = [asked for asked in self.asked if asked.called < 2 * common]
         for asked in self.asked:
             if asked.returned is not None and asked.returned >= 2 * common:
@@ -322,7 +336,7 @@ class Clients:
     @property
     def _moment(self) -> int:
         """Answers come at even moments, questions are asked at odd ones: nobody is asked before he has answered."""
-        return 2 * (len(self._path) - 1)
+        return 2 * (self._past + len(self._path) - 1)
 
     def _tell_watcher(self, process: Process) -> None:
         watch = process.watch

@@ -10,11 +10,14 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 from raft_lab.raft import state as events
-from raft_lab.raft.log import Log
+from raft_lab.raft.log import Log, Snapshot
+from raft_lab.raft.machine import Machine
+from raft_lab.raft.membership import Configuration
 from raft_lab.raft.messages import MESSAGE_TYPES, Message
 from raft_lab.raft.rules import base
 from raft_lab.raft.server import Server
 from raft_lab.raft.state import State
+from raft_lab.raft.values import FrozenMap
 from raft_lab.sim.world import Behaviour, Transition, World, behaviour_name
 
 MOST_SERVERS = 25
@@ -391,7 +394,11 @@ class Boot(Action):
         return f"there is a server {self.server} already" if self.server in world.servers else None
 
     def perform(self, world: World, now: int = 0) -> Transition:
-        state = world.behaviour.initial(self.server, Log(world.ghosts.committed.snapshot))
+        beginning = world.ghosts.committed.snapshot
+        if beginning.last_included_index:  # how the cluster began is forgotten: it waits without any configuration
+            data = getattr(world.behaviour, "first_data", FrozenMap())
+            beginning = Snapshot(Configuration(frozenset()), machine=Machine(data))
+        state = world.behaviour.initial(self.server, Log(beginning))
         return Transition(replace(world, servers=world.servers.with_item(self.server, state)))
 
 

@@ -6,7 +6,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from raft_lab.raft.errors import RaftLabError
 from raft_lab.raft.log import Command
@@ -30,6 +30,28 @@ from raft_lab.sim.handles import Proposal, ReadHandle, Transfer
 from raft_lab.sim.schedule import Schedule, Timing
 from raft_lab.sim.tape import Step, Tape, Violation
 from raft_lab.sim.world import World
+
+
+class Driver(Protocol):
+    """Whoever lets a cluster's time flow with real time, for clients from outside."""
+
+    speed: float
+
+    @property
+    def paused(self) -> bool:
+        """Whether time stands still."""
+
+    def pause(self) -> None:
+        """Let time stand still."""
+
+    def resume(self) -> None:
+        """Let time flow on."""
+
+
+GOES_ON = (
+    "clients from outside live with this cluster, and what they were told cannot be taken back: look at the past in "
+    "the lab, or stop serving first"
+)
 
 
 class Cluster:
@@ -87,6 +109,8 @@ class Cluster:
         self.lock = threading.RLock()
         self.tape = Tape(world, Schedule.begin(world, seed, timing))
         self.now = self.tape.start
+        self.driver: Driver | None = None
+        """Who lets time flow with real time, if somebody does. Nobody can go back in history then."""
         self._listeners: list[Callable[[], None]] = []
         self._together = 0
 
@@ -512,12 +536,13 @@ class Cluster:
             return self._enter(node)
 
     def _step(self, step: int | Step) -> Step:
-        if isinstance(step, Step) and step not in self.tape.steps[step.id : step.id + 1]:
+        first, end = self.tape.first, len(self.tape)
+        if isinstance(step, Step) and first <= step.id and (step.id >= end or self.tape[step.id] is not step):
             raise UnknownName(f"{step} is a step of another cluster")
         number = step.id if isinstance(step, Step) else step
-        if not isinstance(number, int) or not 0 <= number < len(self.tape):
-            raise UnknownName(f"there is no step {number!r}; the tape holds steps 0 to {len(self.tape) - 1}")
-        return self.tape.steps[number]
+        if not isinstance(number, int) or not first <= number < end:
+            raise UnknownName(f"there is no step {number!r}; the tape holds steps {first} to {end - 1}")
+        return self.tape[number]
 
     def name(self, name: str, step: int | Step | None = None) -> Step:
         """Give a step, or else the present one, a name by which its branch is known; '' takes it away."""
@@ -526,8 +551,7 @@ class Cluster:
         with self.lock:
             node = self._step(self.now if step is None else step)
             self.tape.name(node, name.strip())
-            for listener in list(self._listeners):
-                listener()
+            self.tell()
             return node
 
     @property
@@ -689,14 +713,16 @@ class Cluster:
         return Step(number, before, action, timed, done, schedule, tuple(found))
 
     def _enter(self, step: Step) -> Step:
+        if self.driver is not None and step is not self.now and step.parent is not self.now:
+            raise ActionRefused(GOES_ON)
         if step is not self.now:
             with self._as_one_change():
                 self.now = step
         return step
 
     @contextlib.contextmanager
-    def _as_one_change(self) -> Iterator[None]:
-        """Tell the listeners once, however many steps are taken inside."""
+    def _as_one_change(self, told: bool = True) -> Iterator[None]:
+        """Tell the listeners once, however many steps are taken inside; or not now (`told`), but with `tell` later."""
         with self.lock:
             before = self.now
             self._together += 1
@@ -704,9 +730,28 @@ class Cluster:
                 yield
             finally:
                 self._together -= 1
-                if self._together == 0 and self.now is not before:
-                    for listener in list(self._listeners):
-                        listener()
+                if told and self._together == 0 and self.now is not before:
+                    self.tell()
+
+    def tell(self) -> None:
+        """Tell the listeners that the present step is another one."""
+        for listener in list(self._listeners):
+            listener()
+
+    def let_go(self, keep: int) -> bool:
+        """Let the oldest steps go, if there are more than `keep`; whether any went. Steps keep their numbers.
+
+        A whole number of 256 steps goes, and none of which a branch begins that would have no beginning then.
+        """
+        with self.lock:
+            start = (len(self.tape) - keep) // 256 * 256
+            if start <= self.tape.first:
+                return False
+            ghosts = self.world.ghosts.let_go(self.world.servers.values())
+            gone = self.tape.let_go(self.tape[start], ghosts, self.now)
+            if gone:
+                self._origin = f"cluster = …  # what was before step {start} was let go"
+            return gone
 
     def _find(self, message: Message | str, dst: str | None, kind: str | None) -> Message:
         if isinstance(message, MESSAGE_TYPES):

@@ -1,16 +1,19 @@
-"""The tape: every step of a run, kept for good. Acting in the past adds a branch and deletes nothing."""
+"""The tape: every step of a run, kept for good. Acting in the past adds a branch and deletes nothing.
+
+Only a cluster that runs for hours lets its oldest steps go (`let_go`). Steps keep their numbers then.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from raft_lab.raft.rules import modified as modified_server
 from raft_lab.raft.server import Server
 from raft_lab.sim.actions import Action, Swap
 from raft_lab.sim.narrator import Sentence, narrate, opening
 from raft_lab.sim.schedule import Schedule
-from raft_lab.sim.world import Behaviour, Transition, World
+from raft_lab.sim.world import Behaviour, Ghosts, Transition, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +95,31 @@ class Step:
 
 
 class Tape:
-    """A tree of steps that only grows."""
+    """A tree of steps that only grows, unless it lets its oldest ones go."""
 
     def __init__(self, world: World, schedule: Schedule) -> None:
         self.steps: list[Step] = [Step(0, None, None, False, Transition(world), schedule)]
+        """Those that are kept, in order of discovery."""
+        self.first = 0
+        """The number of the first of them."""
         self._children: dict[int, list[Step]] = {}
         self._latest: dict[int, Step] = {}
         self.names: dict[int, str] = {}
 
     @property
     def start(self) -> Step:
-        """The beginning."""
+        """The beginning, or where what is kept begins."""
         return self.steps[0]
+
+    def __getitem__(self, number: int) -> Step:
+        """The step of that number.
+
+        Raises:
+            IndexError: there is none, or it was let go.
+        """
+        if not self.first <= number < len(self):
+            raise IndexError(f"the tape holds steps {self.first} to {len(self) - 1}")
+        return self.steps[number - self.first]
 
     def children(self, step: Step) -> list[Step]:
         """What was tried after `step`, in order of first trial."""
@@ -121,11 +137,28 @@ class Tape:
         """A new step, numbered as the next one, after its parent."""
         parent = step.parent
         assert parent is not None
-        assert step.id == len(self.steps)
+        assert step.id == len(self)
         self.steps.append(step)
         self._children.setdefault(parent.id, []).append(step)
         self._latest[parent.id] = step
         return step
+
+    def let_go(self, start: Step, ghosts: Ghosts, now: Step) -> bool:
+        """Forget all steps before `start`; from `now` on, ghosts are `ghosts`.
+
+        Nothing is done, and the answer is no, where a later step follows from an earlier one: a branch began there.
+        """
+        kept = self.steps[start.id - self.first :]
+        if any(step.parent is None or step.parent.id < start.id for step in kept[1:]):
+            return False
+        for known in (self._children, self._latest, self.names):
+            for number in [number for number in known if number < start.id]:
+                del known[number]
+        self.steps, self.first = kept, start.id
+        object.__setattr__(start, "parent", None)  # or it would hold on to all before it
+        thinner = replace(now.transition, world=replace(now.world, ghosts=ghosts))
+        object.__setattr__(now, "transition", thinner)
+        return True
 
     def name(self, step: Step, name: str) -> None:
         """Call the branch that ends with `step`, or passes through it, by a name; '' takes it away."""
@@ -151,7 +184,8 @@ class Tape:
         return iter(self.steps)
 
     def __len__(self) -> int:
-        return len(self.steps)
+        """How many steps there were, those that were let go included."""
+        return self.first + len(self.steps)
 
 
 def modified_words(behaviour: Behaviour) -> str:

@@ -7,16 +7,17 @@ situations which Raft cannot tell apart are equal.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from raft_lab.raft.log import Command, Entry, Log
+from raft_lab.raft.log import Command, Entry, Log, Snapshot
 from raft_lab.raft.machine import Machine
 from raft_lab.raft.messages import Message
 from raft_lab.raft.server import Server
-from raft_lab.raft.state import Accepted, Answer, Event, Outcome, Rejected, State
-from raft_lab.raft.values import Chain, FrozenMap
+from raft_lab.raft.state import Accepted, Answer, Event, Leader, Outcome, Rejected, State
+from raft_lab.raft.values import Chain, FrozenMap, T, extend
 from raft_lab.sim.errors import UnknownName
 
 
@@ -68,6 +69,32 @@ class Ghosts:
     leader_of: FrozenMap[int, str] = field(default_factory=FrozenMap)
     votes: FrozenMap[tuple[str, int], str] = field(default_factory=FrozenMap)
     reads: FrozenMap[str, int] = field(default_factory=FrozenMap)
+
+    def let_go(self, servers: Iterable[State]) -> Ghosts:
+        """Without what hardly any server can be asked about: what all members have in a snapshot, and what is over."""
+        servers = tuple(servers)
+        members = self.committed.configuration.members
+        held = [state.log.snapshot.last_included_index for state in servers if state.id in members]
+        lowest = max(min(held, default=0), self.committed.last_index - MOST_COMMITTED)
+        term = min(state.current_term for state in servers)
+        waiting = {read.id for state in servers if isinstance(state.role, Leader) for read in state.role.reads}
+        ghosts = replace(
+            self,
+            votes=FrozenMap({key: vote for key, vote in self.votes.items() if key[1] >= term}),
+            leader_of=FrozenMap({t: leader for t, leader in self.leader_of.items() if t >= term}),
+            reads=FrozenMap({read: index for read, index in self.reads.items() if read in waiting}),
+        )
+        committed = self.committed
+        if lowest <= committed.snapshot.last_included_index:
+            return ghosts
+        kept = committed.last_index - lowest
+        there = Snapshot(committed.configuration_at(lowest), lowest, committed.term(lowest), self.machine(lowest))
+        return replace(
+            ghosts,
+            committed=committed.compact(there),
+            commit_terms=_latest(self.commit_terms, kept),
+            machines=_latest(self.machines, kept),
+        )
 
     def observe(self, after: State, behaviour: Behaviour) -> Ghosts:
         """The ghosts after one server has come to the state `after`."""
@@ -133,6 +160,16 @@ class Ghosts:
             else:
                 high = middle - 1
         return self.committed.snapshot.last_included_index + low
+
+
+MOST_COMMITTED = 20_000
+"""So many committed entries are remembered for the invariants in a run that lets its past go."""
+
+
+def _latest(chain: Chain[T] | None, count: int) -> Chain[T] | None:
+    """The last `count` items, as a chain that holds on to no earlier ones."""
+    items = list(itertools.islice(chain.backwards(), count)) if chain else []
+    return extend(None, reversed(items))
 
 
 @dataclass(frozen=True, slots=True)

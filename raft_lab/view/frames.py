@@ -41,10 +41,12 @@ Json = dict[str, Any]
 KEYFRAME_EVERY = 64
 CHUNK = 256
 """So many steps are packed together; `session.js` has the same number."""
+MOST_AT_ONCE = 512
+"""Where more steps than this have happened since the browser was told, it sees only the latest of them."""
 
 
 class Recording:
-    """The tape of a cluster as the browser gets it, each step encoded once."""
+    """The tape of a cluster as the browser gets it, each step encoded once; `first` is the number of the first one."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._tape = cluster.tape
@@ -53,13 +55,36 @@ class Recording:
         self._origin = cluster.origin
         self._steps: list[Json] = []
         self._chunks: list[str] = []
+        self.first = self._tape.first
 
     def steps(self) -> list[Json]:
-        """Every step so far."""
-        while len(self._steps) < len(self._tape):
-            step = self.encoded(self._tape.steps[len(self._steps)])
-            self._steps.append(step if self._steps else step | {"code": self._origin})
+        """Every step so far that was not let go. Of those that nobody has seen, only so many are shown."""
+        seen, there = self.first + len(self._steps), len(self._tape)
+        self._begin_at(max(self._tape.first, (there - MOST_AT_ONCE) // CHUNK * CHUNK if self._busy(seen) else 0))
+        while (number := self.first + len(self._steps)) < there:
+            step = self.encoded(self._tape[number])
+            self._steps.append(step if self._steps else self._as_beginning(step))
         return self._steps
+
+    def _busy(self, seen: int) -> bool:
+        """Whether more happens than anybody could look at: only where time flows by itself."""
+        return self._cluster.driver is not None and len(self._tape) - seen > MOST_AT_ONCE
+
+    def _begin_at(self, first: int) -> None:
+        """Forget what was before; a whole number of chunks."""
+        if first <= self.first:
+            return
+        self._steps = self._steps[first - self.first :]
+        self._chunks = self._chunks[(first - self.first) // CHUNK :]
+        self._stores = {number: store for number, store in self._stores.items() if number >= first}
+        self._origin = self._cluster.origin
+        self.first = first
+        if self._steps:
+            self._steps[0] = self._as_beginning(self._steps[0])
+
+    def _as_beginning(self, step: Json) -> Json:
+        """A step as the first one: what was before it is not shown."""
+        return {**step, "parent": -1, "code": self._origin, "share": step["share"] if step["id"] == 0 else ""}
 
     def encoded(self, step: Step) -> Json:
         """One step, which need not be on the tape yet; with what its key-value store holds, if it is one.
@@ -68,7 +93,7 @@ class Recording:
         """
         encoded = encode_step(step)
         if stores.holds_store(step.world):
-            before = self._stores.get(step.parent.id) if step.parent else None
+            before = self._stores.get(step.parent.id) if step.parent and "patch" in encoded else None
             now = stores.picture(step.world, stores.watches(self._cluster))
             self._stores[step.id] = before if before == now else now
             if "frame" in encoded:

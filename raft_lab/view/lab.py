@@ -18,6 +18,7 @@ from raft_lab.raft.errors import RaftLabError
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.errors import ActionRefused
 from raft_lab.sim.files import write_whole
+from raft_lab.sim.tape import Step
 from raft_lab.view import frames, page, picture, wishes
 from raft_lab.view.ask import asked
 from raft_lab.view.assets import bundle, styles
@@ -56,7 +57,7 @@ class Lab(anywidget.AnyWidget):
         self._recording = frames.Recording(cluster)
         question = {"ask": asked(cluster, ask)} if ask else {}
         super().__init__(options={"speed": speed, "rules": frames.rule_book(), **question})
-        self._told = len(self._recording.steps())
+        self._told = self._all_told()
         self.on_msg(self._receive)
         self._stop_listening = cluster.on_change(self._tell)
 
@@ -104,19 +105,26 @@ class Lab(anywidget.AnyWidget):
                 "names": frames.names(self.cluster.tape),
             }
 
+    def _all_told(self) -> int:
+        steps = self._recording.steps()
+        return self._recording.first + len(steps)
+
     def _tell(self, reply_to: int = 0) -> None:
         if self._answering and not reply_to:
             return
         with self.cluster.lock:
             steps = self._recording.steps()
-            new, self._told = steps[self._told :], len(steps)
-            likely = self.cluster.foresee(LIKELY) if reply_to else []
+            first, driver = self._recording.first, self.cluster.driver
+            new, self._told = steps[max(0, self._told - first) :], first + len(steps)
+            likely = self.cluster.foresee(LIKELY) if reply_to and driver is None else []
             self.send(
                 {
                     "type": "steps",
                     "steps": new,
                     "cursor": self.cluster.now.id,
-                    "total": len(steps),
+                    "first": first,
+                    "total": first + len(steps),
+                    "live": {"paused": driver.paused, "speed": driver.speed} if driver is not None else None,
                     "names": frames.names(self.cluster.tape),
                     "likely": [self._recording.encoded(step) for step in likely],
                     "reply_to": reply_to,
@@ -151,28 +159,51 @@ class Lab(anywidget.AnyWidget):
             case {"do": "hello", "have": int(have)}:
                 self._told = max(0, min(have, self._told))
                 return True
+            case {"do": "live"} if self.cluster.driver is not None:
+                self._drive(content)
+                return True
             case {"do": "goto", "step": int(step)}:
-                self.cluster.goto(step)
+                self._go(step)
                 return False
             case {"do": "step", "at": int(at), **rest}:
-                self.cluster.goto(at)
+                self._go(at)
                 count = rest.get("count", 1)
                 if not isinstance(count, int) or not 1 <= count <= 1000:
                     raise ActionRefused(f"a picture asks for 1 to 1000 steps at a time, not {count!r}")
                 self.cluster.step(count)
                 return True
             case {"do": "run", "at": int(at), "until": str(what)}:
-                self.cluster.goto(at)
+                self._go(at)
                 wishes.run_until(self.cluster, what)
                 return True
             case {"do": "act", "at": int(at), "verb": str(verb), "args": list(args)}:
-                at_step = self.cluster.goto(at)
-                self.cluster.perform(wishes.action(at_step, verb, args))
+                self.cluster.perform(wishes.action(self._go(at), verb, args))
                 return True
             case {"do": "name", "step": int(step), "name": str(name)}:
                 self.cluster.name(name, step)
                 return True
         raise ActionRefused(f"this picture and this raft_lab do not fit together: {content!r}"[:300])
+
+    def _go(self, number: int) -> Step:
+        """Where a wish begins. Where time flows by itself the browser may look at the past, but all happens now."""
+        if self.cluster.driver is None:
+            return self.cluster.goto(number)
+        return (
+            self.cluster.tape[number]
+            if self.cluster.tape.first <= number < len(self.cluster.tape)
+            else self.cluster.now
+        )
+
+    def _drive(self, wish: dict[str, Any]) -> None:
+        driver = self.cluster.driver
+        assert driver is not None
+        match wish:
+            case {"speed": int(speed) | float(speed)}:
+                driver.speed = speed
+            case {"paused": True}:
+                driver.pause()
+            case {"paused": False}:
+                driver.resume()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)

@@ -23,7 +23,7 @@ import { CHUNK, packed, unpacked } from "./pack.js";
 /**
  * What the kernel is asked for; a step that is shown already says where it began.
  * @typedef {{do: "act", verb: string, args: unknown[]} | {do: "step", count: number, at?: number} | {do: "run", until: string}
- *   | {do: "name", step: number, name: string}} Wish
+ *   | {do: "name", step: number, name: string} | {do: "live", paused?: boolean, speed?: number}} Wish
  */
 /** @typedef {"cursor" | "steps" | "notice" | "play" | "glide" | "kernel" | "asked"} News */
 
@@ -78,6 +78,8 @@ export class Session {
   notice = { kind: "", text: "" };
   playing = false;
   speed = 1;
+  /** @type {{paused: boolean, speed: number} | null} how time flows by itself, where clients from outside live with the cluster */
+  live = null;
   tape = new Tape([]);
   cursor = 0;
   title = "";
@@ -420,6 +422,23 @@ export class Session {
     this.#wish({ do: "run", until });
   }
 
+  /** Let time flow by itself, or stand still, or at another pace, for everybody. @param {{paused?: boolean, speed?: number}} how */
+  drive(how) {
+    this.#wish({ do: "live", ...how });
+  }
+
+  /** What was before is let go. @param {number} first @param {Step[]} news */
+  #letGo(first, news) {
+    if (first <= this.tape.first) return;
+    const kept = first < this.tape.size ? this.tape.from(first) : [];
+    this.#chunks = kept.length ? this.#chunks.slice((first - this.tape.first) / CHUNK) : [];
+    this.tape = new Tape(kept.length ? kept : news.slice(0, 1));
+    this.#likely = [];
+    this.#unconfirmed = Infinity;
+    this.cursor = Math.max(first, Math.min(this.cursor, this.tape.size - 1));
+    this.tape.choose(this.cursor);
+  }
+
   /** Call a step by a name. @param {number} step @param {string} name */
   call(step, name) {
     this.#wish({ do: "name", step, name });
@@ -497,8 +516,15 @@ export class Session {
     this.tell("asked");
   }
 
-  /** @param {{steps: Step[], cursor: number, reply_to: number, likely?: Step[], names?: Record<string, string>}} content @param {string} what was asked, if we asked */
+  /** @typedef {{steps: Step[], cursor: number, reply_to: number, first?: number, likely?: Step[], names?: Record<string, string>, live?: {paused: boolean, speed: number} | null}} Told */
+  /** @param {Told} content @param {string} what was asked, if we asked */
   #learn(content, what) {
+    const follows = !content.live || this.atTip || !this.ready;
+    if (JSON.stringify(content.live ?? null) !== JSON.stringify(this.live)) {
+      this.live = content.live ?? null;
+      this.tell("play");
+    }
+    this.#letGo(content.first ?? 0, content.steps);
     const otherwise = this.#confirm(content.steps);
     const known = this.tape.size;
     if (content.names && JSON.stringify(content.names) !== JSON.stringify(this.names)) {
@@ -513,13 +539,14 @@ export class Session {
     const grown = this.tape.size > known;
     const newest = content.steps.at(-1);
     if (grown) {
-      if (this.cursor < 0) this.cursor = 0;
+      if (this.cursor < this.tape.first) this.cursor = this.tape.first;
       this.tape.choose(what === "ahead" && newest ? newest.id : this.cursor);
       this.#saveSoon();
       this.tell("steps");
     }
     if (content.cursor === this.cursor || !this.tape.has(content.cursor)) return;
     if (this.#gotos.delete(content.reply_to)) return;
+    if (!follows && (what === "" || what === "live")) return; // who looks at the past is not torn away from it
     if (what === "likely" && !otherwise) { // it was shown already, and since then we may have gone elsewhere
       if (this.#unconfirmed === Infinity) this.#tellSoon();
       return;
@@ -553,11 +580,11 @@ export class Session {
   async #saveTo(model) {
     const { tape, cursor, title, names } = this;
     const chunks = this.#chunks;
-    while ((chunks.length + 1) * CHUNK <= this.#confirmed) {
-      const from = chunks.length * CHUNK;
+    while (tape.first + (chunks.length + 1) * CHUNK <= this.#confirmed) {
+      const from = tape.first + chunks.length * CHUNK;
       chunks.push(await packed(tape.steps.slice(from, from + CHUNK)));
     }
-    const rest = tape.steps.slice(chunks.length * CHUNK);
+    const rest = tape.steps.slice(tape.first + chunks.length * CHUNK);
     const all = rest.length ? [...chunks, await packed(rest)] : [...chunks];
     if (tape !== this.tape) return;
     this.#saved = { packed: all, cursor, title, names };

@@ -83,10 +83,21 @@ export class Tape {
   /** @type {number[]} the branch on show: step ids from the root to a tip, by depth */
   branch = [];
 
-  /** @param {Step[]} steps the very array of the model: new steps are pushed onto it */
+  /** @param {Step[]} steps in order; of a cluster that runs for hours the oldest ones are missing */
   constructor(steps) {
-    this.steps = steps;
-    for (const step of steps) this.#index(step);
+    this.first = steps[0]?.id ?? 0;
+    /** @type {Step[]} by id */
+    this.steps = this.first ? [] : steps;
+    for (const step of steps) {
+      this.steps[step.id] = step;
+      this.#index(step);
+    }
+  }
+
+  /** The steps from this one on, which is the beginning then. @param {number} first @returns {Step[]} */
+  from(first) {
+    const [start, ...rest] = this.steps.slice(first);
+    return start ? [{ ...start, parent: -1, frame: this.frame(first), patch: undefined }, ...rest] : [];
   }
 
   get size() {
@@ -126,7 +137,7 @@ export class Tape {
 
   /** @param {number} id */
   has(id) {
-    return id >= 0 && id < this.size;
+    return id >= this.first && id < this.size;
   }
 
   /** @param {number} id */
@@ -175,7 +186,7 @@ export class Tape {
   }
 
   #extend() {
-    let tip = this.branch[this.branch.length - 1] ?? 0;
+    let tip = this.branch[this.branch.length - 1] ?? this.first;
     for (let next = this.children(tip).at(-1); next !== undefined; next = this.children(tip).at(-1)) {
       this.branch.push(next);
       tip = next;

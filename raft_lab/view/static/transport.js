@@ -49,7 +49,7 @@ export class Transport {
     for (const speed of SPEEDS) this.#speed.append(make("option", { value: String(speed) }, `${speed}×`));
     if (!SPEEDS.includes(session.speed)) this.#speed.append(make("option", { value: String(session.speed) }, `${session.speed}×`));
     this.#speed.value = String(session.speed);
-    this.#speed.addEventListener("change", () => (session.speed = Number(this.#speed.value)));
+    this.#speed.addEventListener("change", () => this.#pace(Number(this.#speed.value)));
     this.#start.addEventListener("click", () => this.toStart());
     this.#back.addEventListener("click", () => session.back());
     this.#play.addEventListener("click", () => this.toggle());
@@ -84,8 +84,16 @@ export class Transport {
     if (!this.session.dead) this.session.call(tip, this.#name.value.trim());
   }
 
+  /** @param {number} speed */
+  #pace(speed) {
+    if (this.session.live) this.session.drive({ speed });
+    else this.session.speed = speed;
+  }
+
   toggle() {
-    if (this.session.playing) this.session.pause();
+    const { live } = this.session;
+    if (live) this.session.drive({ paused: !live.paused });
+    else if (this.session.playing) this.session.pause();
     else this.session.play();
   }
 
@@ -133,13 +141,15 @@ export class Transport {
     enable(this.#end, !session.atTip);
     enable(this.#step, !(session.dead && session.atTip));
     enable(this.#play, !(session.dead && session.atTip));
-    const name = session.playing ? "Pause" : "Play";
+    const flows = session.live ? !session.live.paused : session.playing;
+    const name = flows ? "Pause" : "Play";
     if (this.#play.getAttribute("aria-label") !== name) {
       put(this.#play, "aria-label", name);
       put(this.#play, "title", `${name} (Space)`);
-      this.#play.replaceChildren(session.playing ? this.#pauseIcon : this.#playIcon);
+      this.#play.replaceChildren(flows ? this.#pauseIcon : this.#playIcon);
     }
-    say(this.#when, `Step ${cursor} · ${clockText(frame.time_us)}`);
+    if (session.live) this.#speed.value = String(session.live.speed);
+    say(this.#when, `Step ${cursor} · ${clockText(frame.time_us)}${session.live ? (session.live.paused ? " · live, paused" : " · live") : ""}`);
     say(this.#next, frame.next ? `next: ${frame.next}` : "nothing is due");
     put(this.#next, "title", frame.next);
     const fork = this.#fork();
