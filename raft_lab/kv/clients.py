@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from raft_lab.kv.calls import NO_LEADER, TIMED_OUT, Call, Caller, Patience, Unknown
+from raft_lab.kv.errors import EtcdError, refusal
 from raft_lab.kv.requests import LeaseExpire, LeaseExpireResponse, Range, Request, WatchCreate
 from raft_lab.kv.watching import Watch
 from raft_lab.raft.errors import RaftLabError
@@ -350,6 +351,8 @@ class Clients:
     def _go_on(self, process: Process, told: Any) -> None:
         """Let the program do what it does until it waits for something."""
         try:
+            if isinstance(told, EtcdError):
+                told = refusal(told)  # all servers have this one
             wish = process.program.throw(told) if isinstance(told, Exception) else process.program.send(told)
         except StopIteration as end:
             process.result, process.done = end.value, True

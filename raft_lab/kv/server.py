@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import is_dataclass
 from typing import Any, ClassVar
 
@@ -48,6 +49,10 @@ def apply(store: Store, op: Request, clock_us: int = 0) -> tuple[Store, Response
         return _apply(store, op, clock_us)
     except EtcdError as error:
         return store, errors.refusal(error)
+
+
+_apply_once = functools.lru_cache(maxsize=512)(apply)
+"""Every server applies the same commands to the same stores: what is worked out for one serves the others, too."""
 
 
 def _apply(store: Store, op: Request, clock_us: int) -> tuple[Store, Response]:
@@ -113,13 +118,13 @@ class KVServer(Server):
     first_data: ClassVar[Any] = Store()
 
     def apply(self, data: Any, op: Any) -> tuple[Any, Any]:
-        """See `apply` of this module; the time is the log's."""
+        """See `apply` of this module; the time is the log's. Servers that do the same share what comes of it."""
         if isinstance(op, str):
             try:
                 op = request_of(op)
             except ValueError as error:
                 return data, EtcdError("INVALID_ARGUMENT", str(error))
-        return apply(data, op, self.machine.clock_us)
+        return _apply_once(data, op, self.machine.clock_us)
 
     def on_heartbeat_timeout(self) -> None:
         """Leaders also look whether a lease is over, and say so in the log: no server ends one by its own clock."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 def _majority_min(members: Collection[str], value: Callable[[str], int]) -> int:
     """The largest number that a majority of `members` has reached."""
-    ranked = sorted((value(member) for member in members), reverse=True)
-    return ranked[len(ranked) // 2]
+    ranked = sorted(map(value, members))
+    return ranked[(len(ranked) - 1) // 2]
 
 
 @dataclass(frozen=True, slots=True)

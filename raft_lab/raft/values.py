@@ -26,7 +26,9 @@ class FrozenMap(dict[K, V]):
 
     def with_item(self, key: K, value: V) -> FrozenMap[K, V]:
         """A copy in which `key` maps to `value`."""
-        return FrozenMap({**self, key: value})
+        copy = FrozenMap(self)
+        dict.__setitem__(copy, key, value)
+        return copy
 
     def without(self, key: K) -> FrozenMap[K, V]:
         """A copy that lacks `key`.
@@ -34,9 +36,9 @@ class FrozenMap(dict[K, V]):
         Raises:
             KeyError: `key` is not there.
         """
-        items = dict(self)
-        del items[key]
-        return FrozenMap(items)
+        copy = FrozenMap(self)
+        dict.__delitem__(copy, key)
+        return copy
 
     def __hash__(self) -> int:  # type: ignore[override]
         try:
@@ -97,16 +99,20 @@ class Chain(Generic[T]):
         """Whether both hold equal items.
 
         Unequal digests prove a difference at once; else items are compared until the two share a link. What
-        was found equal is shared from then on, so that the next comparison ends where this one began.
+        was found equal is shared from then on, link by link, so that the next comparison ends where this one began,
+        also one with a third sequence.
         """
         mine: Chain[T] | None = self
         theirs: Chain[T] | None = other
+        equal = []
         while mine is not theirs:
             if mine is None or theirs is None or mine.digest != theirs.digest or mine.item != theirs.item:
                 return False
+            equal.append((mine, theirs))
             mine, theirs = mine.previous, theirs.previous
-        if self is not other and self.previous is not None:
-            other.previous, other.jump = self.previous, self.jump
+        for mine, theirs in equal:
+            if mine.previous is not None:
+                theirs.previous, theirs.jump = mine.previous, mine.jump
         return True
 
     def __eq__(self, other: object) -> bool:

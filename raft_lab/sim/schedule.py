@@ -156,7 +156,8 @@ class Schedule:
         draft = _Draft(replace(self, now_us=now_us))
         match action:
             case Deliver(message) | Drop(message):
-                draft.flights.remove(self.first_flight(message))
+                gone = self.first_flight(message)
+                draft.flights = [flight for flight in draft.flights if flight is not gone]
             case Duplicate(message):
                 flight = self.first_flight(message)
                 draft.flights[draft.flights.index(flight)] = replace(flight, twin=False)
@@ -182,26 +183,29 @@ class Schedule:
 
     def agenda(self, world: World) -> list[tuple[int, Action]]:
         """What timed driving will do, and when, if nothing interferes; soonest first."""
-        return [(due, action) for due, _, _, action in sorted(self._due(world), key=lambda item: item[:3])]
+        return [(item[0], self._action(item[3], world)) for item in sorted(self._due())]
 
     def next(self, world: World) -> tuple[int, Action] | None:
         """The first of the agenda, or None if nothing is due ever."""
-        due = min(self._due(world), key=lambda item: item[:3], default=None)
-        return (due[0], due[3]) if due else None
+        due = min(self._due(), default=None)  # no two are of the same rank, so what is due is never compared
+        return (due[0], self._action(due[3], world)) if due else None
 
-    def _due(self, world: World) -> Iterator[tuple[int, int, int, Action]]:
-        trouble = world.cuts or world.crashed or len({f.message.dst for f in self.flights} - world.servers.keys())
+    def _due(self) -> Iterator[tuple[int, int, int, Flight | tuple[str, str]]]:
+        """What is due when; of what is due at the same time, copies come first, in order of sending."""
         for flight in self.flights:
-            if flight.held:
-                continue
-            action: Action = Deliver(flight.message)
-            if flight.lost or (trouble and world.blocked(flight.message)):
-                action = Drop(flight.message)
-            elif flight.twin:
-                action = Duplicate(flight.message)
-            yield flight.due_us, 0, flight.serial, action
-        for rank, ((name, kind), timer) in enumerate(self.timers.items()):
-            yield timer.due_us, 1, rank, _ON_TIMER[kind](name)
+            if not flight.held:
+                yield flight.due_us, 0, flight.serial, flight
+        for rank, (timer_of, timer) in enumerate(self.timers.items()):
+            yield timer.due_us, 1, rank, timer_of
+
+    def _action(self, due: Flight | tuple[str, str], world: World) -> Action:
+        """What timed driving does about a copy or a timer."""
+        if isinstance(due, tuple):
+            name, kind = due
+            return _ON_TIMER[kind](name)
+        if due.lost or world.blocked(due.message):
+            return Drop(due.message)
+        return Duplicate(due.message) if due.twin else Deliver(due.message)
 
 
 _ON_TIMER: dict[str, type[OnServer]] = {

@@ -41,6 +41,12 @@ def test_every_server_comes_to_the_same_store():
     assert len(set(stores(cluster))) == 1
 
 
+def test_servers_that_have_done_the_same_share_what_came_of_it():
+    cluster = cluster_of(Put("a", "1"), Put("a", "2"))
+    one, two, three = stores(cluster)
+    assert one is two is three
+
+
 def test_the_log_reads_as_one_would_type_it_for_etcdctl():
     cluster = cluster_of(Put("app-config/background-color", "#ccc"), DeleteRange("app-config/", "app-config0"))
     assert [str(entry.value) for _, entry in cluster["S1"].log] == [

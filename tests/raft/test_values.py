@@ -7,7 +7,7 @@ import random
 import pytest
 
 from raft_lab import Entry, HandlerError, Noop
-from raft_lab.raft.values import FrozenMap, extend, freeze
+from raft_lab.raft.values import Chain, FrozenMap, extend, freeze
 
 # --- FrozenMap ---------------------------------------------------------------------------------------------
 
@@ -114,6 +114,31 @@ def test_comparing_any_two_chains_never_changes_what_they_hold():
     for chain, items in zip(chains, lists, strict=True):
         assert list(chain.backwards())[::-1] == items
         assert [chain.prefix(n).item for n in range(1, len(items) + 1)] == items
+
+
+class Counted:
+    """An item that counts how often items are compared."""
+
+    comparisons = 0
+
+    def __init__(self, value):
+        self.value = value
+
+    def __eq__(self, other):
+        Counted.comparisons += 1
+        return self.value == other.value
+
+    def __hash__(self):
+        return hash(self.value)
+
+
+def test_three_chains_that_grow_are_compared_again_and_again_in_few_looks():
+    first = second = third = None
+    for number in range(200):
+        first, second, third = (Chain(Counted(number), chain) for chain in (first, second, third))
+        assert first == third
+        assert second == third
+    assert Counted.comparisons < 1200
 
 
 def test_hash_collisions_do_not_make_chains_equal():
