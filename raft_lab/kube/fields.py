@@ -49,7 +49,8 @@ class Field:
         return self.type.endswith("!")
 
 
-def _struct(table: str) -> dict[str, Field]:
+def struct(table: str) -> dict[str, Field]:
+    """The fields of a struct: a line each, of number, name, type and text."""
     rows = (line.split(None, 3) for line in table.strip().splitlines())
     return {name: Field(int(number), name, kind, text) for number, name, kind, text in rows}
 
@@ -59,7 +60,7 @@ KEPT_OUT = "-"
 
 _META = "1 metadata ObjectMeta! Name, namespace, version, labels and so on."
 STRUCTS: dict[str, dict[str, Field]] = {
-    "ObjectMeta": _struct("""
+    "ObjectMeta": struct("""
         1 name string Unique in its namespace and kind.
         2 generateName string The beginning of a name that the server completes.
         3 namespace string Within which names are unique.
@@ -76,7 +77,7 @@ STRUCTS: dict[str, dict[str, Field]] = {
         14 finalizers []string What must happen before it is deleted.
         17 managedFields - Which client manages which field; not kept.
         """),
-    "OwnerReference": _struct("""
+    "OwnerReference": struct("""
         5 apiVersion string! API version of the owner.
         1 kind string! Kind of the owner.
         3 name string! Name of the owner.
@@ -84,8 +85,8 @@ STRUCTS: dict[str, dict[str, Field]] = {
         6 controller *bool Whether the owner controls the object.
         7 blockOwnerDeletion *bool Whether the owner cannot be deleted before it.
         """),
-    "Lease": _struct(f"{_META}\n 2 spec LeaseSpec! Who holds the lease, since when and for how long."),
-    "LeaseSpec": _struct("""
+    "Lease": struct(f"{_META}\n 2 spec LeaseSpec! Who holds the lease, since when and for how long."),
+    "LeaseSpec": struct("""
         1 holderIdentity *string Who holds the lease. Empty: nobody.
         2 leaseDurationSeconds *int32 How long others must wait after they have seen it change.
         3 acquireTime *MicroTime When the holder acquired it.
@@ -94,27 +95,27 @@ STRUCTS: dict[str, dict[str, Field]] = {
         6 strategy *string How a coordinated election chooses the leader.
         7 preferredHolder *string To whom the holder shall yield.
         """),
-    "Endpoints": _struct(
+    "Endpoints": struct(
         f"{_META}\n 2 subsets []EndpointSubset All addresses: those of each subset at each of its ports."
     ),
-    "EndpointSubset": _struct("""
+    "EndpointSubset": struct("""
         1 addresses []EndpointAddress Where it can be reached.
         2 notReadyAddresses []EndpointAddress Where it cannot be reached yet.
         3 ports []EndpointPort At which ports.
         """),
-    "EndpointAddress": _struct("""
+    "EndpointAddress": struct("""
         1 ip string! The address.
         3 hostname string Its name.
         4 nodeName *string The node that has it.
         2 targetRef *ObjectReference The object that provides it.
         """),
-    "EndpointPort": _struct("""
+    "EndpointPort": struct("""
         1 name string Its name.
         2 port int32! Its number.
         3 protocol string UDP, TCP or SCTP; TCP if nothing is said.
         4 appProtocol *string What is spoken there.
         """),
-    "ObjectReference": _struct("""
+    "ObjectReference": struct("""
         1 kind string Kind of the object.
         2 namespace string Its namespace.
         3 name string Its name.
@@ -123,18 +124,18 @@ STRUCTS: dict[str, dict[str, Field]] = {
         6 resourceVersion string Its version.
         7 fieldPath string A part of it.
         """),
-    "ConfigMap": _struct(f"""{_META}
+    "ConfigMap": struct(f"""{_META}
         4 immutable *bool Whether data and binaryData may never change.
         2 data map[string]string Texts by name.
         3 binaryData map[string][]byte Bytes by name.
         """),
-    "Namespace": _struct(f"""{_META}
+    "Namespace": struct(f"""{_META}
         2 spec NamespaceSpec! How it behaves.
         3 status NamespaceStatus! How it stands.
         """),
-    "NamespaceSpec": _struct("1 finalizers []string What must be empty before it is deleted."),
-    "NamespaceStatus": _struct("1 phase string Active or Terminating."),
-    "Event": _struct(f"""{_META}
+    "NamespaceSpec": struct("1 finalizers []string What must be empty before it is deleted."),
+    "NamespaceStatus": struct("1 phase string Active or Terminating."),
+    "Event": struct(f"""{_META}
         2 involvedObject ObjectReference! What it is about.
         3 reason string Why, in one word.
         4 message string What happened, in words.
@@ -150,8 +151,8 @@ STRUCTS: dict[str, dict[str, Field]] = {
         14 reportingComponent string! Which controller tells.
         15 reportingInstance string! Which instance of it.
         """),
-    "EventSource": _struct("1 component string Which component.\n 2 host string On which node."),
-    "EventSeries": _struct("1 count int32 How often.\n 2 lastObservedTime MicroTime When last."),
+    "EventSource": struct("1 component string Which component.\n 2 host string On which node."),
+    "EventSeries": struct("1 count int32 How often.\n 2 lastObservedTime MicroTime When last."),
 }
 _SCALARS = {
     "string": (str, "string"),
