@@ -1,7 +1,7 @@
 """The Kubernetes API on loopback: `kubectl`, client-go and the others reach the cluster in the notebook.
 
     with Kubernetes(cluster) as k8s:
-        print(k8s)                           # export KUBECONFIG=...; kubectl get leases -w
+        print(k8s)                           # export KUBECONFIG=... and then: kubectl get leases -w
 
 Needs aiohttp and protobuf: `pip install "raft_lab[serve]"`.
 """
@@ -26,8 +26,10 @@ from raft_lab.kv.client import KV
 from raft_lab.raft.errors import RaftLabError
 from raft_lab.serve.behind import Behind, Client
 from raft_lab.serve.bodies import LARGEST
+from raft_lab.serve.live import Live, living
 from raft_lab.serve.rest import Rest
 from raft_lab.serve.streams import now_us
+from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.files import write_whole
 
 HERE = "127.0.0.1"
@@ -38,7 +40,8 @@ class Kubernetes:
     """The Kubernetes API over a store. Use it in a `with`, or `start` and `close` it.
 
     Args:
-        store: a client of a real etcd (`KV.connect`), or its address.
+        store: a cluster of `KVServer`s, which then lives (`raft_lab.serve.live`); or a client of a real etcd
+            (`KV.connect`), or its address.
         port: where; 0: any that is free.
         host: on which of the machine's addresses; others than loopback's are open to whoever can reach the machine.
         kubeconfig: where the file for kubectl is written; by itself, in a directory that goes away at the end.
@@ -100,7 +103,10 @@ class Kubernetes:
             client = Client(self.store)
             stack.callback(client.close)
             return client
-        raise TypeError(f"what is served is a client's KV or the address of an etcd, not {self.store!r}"[:200])
+        if isinstance(self.store, Cluster | Live):
+            return stack.enter_context(living(self.store))
+        known = "a Cluster of KVServers, a Live, KV.connect(...) or the address of an etcd"
+        raise TypeError(f"what is served is {known}, not {self.store!r}"[:250])
 
     def _write_kubeconfig(self, stack: contextlib.ExitStack) -> Path:
         path = self._asked_for

@@ -47,5 +47,6 @@ def session(path):
 
 def fits(said, expected):
     """Whether a text is as expected; … stands for anything in a line, and a line of … for any lines."""
+    said = "\n".join(line.rstrip() for line in said.splitlines())
     pattern = re.escape(expected.strip("\n")).replace(re.escape("\n…"), r"(?:\n.*)*").replace("…", r"[^\n]*")
     return re.fullmatch(pattern, said.strip("\n")) is not None

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from kv.real_etcd import RealEtcd
-from raft_lab import serve
-from raft_lab.kv import KV
+from raft_lab import Cluster, serve
+from raft_lab.kv import KVServer, Range
+from raft_lab.kv.clients import Program
 from raft_lab.serve.apiserver import Kubernetes
 from serve.kubectl import Kubectl, fits, session
 
@@ -18,13 +19,23 @@ SESSIONS = Path(__file__).parent / "kubectl_sessions"
 
 
 @pytest.fixture
-def k8s(tmp_path: Path) -> Iterator[Kubernetes]:
-    with RealEtcd(tmp_path / "etcd") as etcd, serve.kubernetes(KV.connect(etcd.endpoint)) as k8s:
+def k8s() -> Iterator[Kubernetes]:
+    with serve.kubernetes(Cluster(3, server=KVServer)) as k8s:
+        yield k8s
+
+
+@pytest.fixture
+def beside_etcd(tmp_path: Path) -> Iterator[Kubernetes]:
+    with RealEtcd(tmp_path / "etcd") as etcd, serve.kubernetes(etcd.endpoint) as k8s:
         yield k8s
 
 
 @pytest.fixture
 def kubectl(k8s: Kubernetes, tmp_path: Path) -> Kubectl:
+    return at_home(k8s, tmp_path)
+
+
+def at_home(k8s: Kubernetes, tmp_path: Path) -> Kubectl:
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
     return Kubectl(k8s, tmp_path)
@@ -71,10 +82,20 @@ def test_a_session_is_answered_as_by_a_real_api_server(kubectl: Kubectl, name: s
         assert fits(said, expected), f"$ kubectl {words}\n{said}\nexpected:\n{expected}"
 
 
+@pytest.mark.parametrize("name", ["leases", "others"])
+def test_over_a_real_etcd_the_same_session_is_answered_the_same(
+    beside_etcd: Kubernetes, tmp_path: Path, name: str
+) -> None:
+    kubectl = at_home(beside_etcd, tmp_path)
+    for words, expected in session(SESSIONS / f"{name}.txt"):
+        said = kubectl(words)
+        assert fits(said, expected), f"$ kubectl {words}\n{said}\nexpected:\n{expected}"
+
+
 def test_edit_opens_an_editor_and_sends_what_changed(kubectl: Kubectl) -> None:
     kubectl("create -f lease-a.yaml")
 
-    said = kubectl("edit lease app", KUBE_EDITOR=r"sed -i s/holderIdentity:.*/holderIdentity:\x20edited/")
+    said = kubectl("edit lease app", KUBE_EDITOR="sed -i 's/holderIdentity: a/holderIdentity: edited/'")
 
     assert said == "lease.coordination.k8s.io/app edited\n"
     assert kubectl("get lease app -o jsonpath={.spec.holderIdentity}") == "edited"
@@ -134,7 +155,11 @@ def test_wait_ends_when_the_holder_changes(kubectl: Kubectl) -> None:
 def test_what_kubectl_writes_stands_in_etcd(kubectl: Kubectl, k8s: Kubernetes) -> None:
     kubectl("create cm stored --from-literal=a=1")
 
-    kv = k8s.store.get("/registry/configmaps/default/stored").kvs[0]  # type: ignore[attr-defined]
+    def read() -> Program:
+        return (yield Range("/registry/configmaps/default/stored"))
+
+    behind = k8s.rest.behind
+    kv = behind.call(behind.ask(read())).kvs[0]
 
     assert json.loads(kv.value)["data"] == {"a": "1"}
     assert kubectl("get cm stored -o jsonpath={.metadata.resourceVersion}") == str(kv.mod_revision)
