@@ -125,7 +125,11 @@ class KV:
         """Ask for anything: a request such as `Range(b"x", limit=3)`; answers with its response."""
         if isinstance(request, Range | Put | DeleteRange | Txn):
             check_request(request)  # as etcd does before it lets anything into its log
-        return self.line.run(_ask(request))
+        return self.run(_ask(request))
+
+    def run(self, program: Program) -> Any:
+        """Let a program run to its end in this client's name, and answer with what it returns; see clients.py."""
+        return self.line.run(program)
 
     # Keys
 
@@ -140,7 +144,7 @@ class KV:
         ignore_lease: bool = False,
     ) -> PutResponse:
         """Write a key. See `raft_lab.kv.requests.Put`."""
-        request = Put(as_bytes(key), as_bytes(value), int(lease), prev_kv, ignore_value, ignore_lease)
+        request = Put(as_bytes(key), as_bytes(value), _lease_id(lease), prev_kv, ignore_value, ignore_lease)
         response: PutResponse = self.ask(request)
         return response
 
@@ -271,11 +275,11 @@ class KV:
         token by which what is locked can refuse earlier holders.
         """
         mine = lease or self.lease(ttl).keep_alive()
-        turn = self.line.run(recipes.take_turn(name, mine.id))
+        turn = self.run(recipes.take_turn(name, mine.id))
         try:
             yield turn
         finally:
-            self.line.run(recipes.give_up(turn))
+            self.run(recipes.give_up(turn))
             if lease is None:
                 mine.revoke()
 
@@ -366,22 +370,22 @@ class Election:
 
     def campaign(self, value: str | bytes) -> recipes.Turn:
         """Wait until one is elected; `value` is what the others see."""
-        self.turn = self._store.line.run(recipes.take_turn(self.name, self.lease.id, value))
+        self.turn = self._store.run(recipes.take_turn(self.name, self.lease.id, value))
         assert self.turn is not None
         return self.turn
 
     def proclaim(self, value: str | bytes) -> bool:
         """Say something else; answers whether one leads still."""
-        return self.turn is not None and bool(self._store.line.run(recipes.proclaim(self.turn, value)))
+        return self.turn is not None and bool(self._store.run(recipes.proclaim(self.turn, value)))
 
     def resign(self) -> bool:
         """Lead no more; answers whether one did."""
         turn, self.turn = self.turn, None
-        return turn is not None and bool(self._store.line.run(recipes.give_up(turn)))
+        return turn is not None and bool(self._store.run(recipes.give_up(turn)))
 
     def leader(self) -> KeyValue | None:
         """Who leads now: key and value of the first in the queue."""
-        found: KeyValue | None = self._store.line.run(recipes.leader(self.name))
+        found: KeyValue | None = self._store.run(recipes.leader(self.name))
         return found
 
 
@@ -454,8 +458,12 @@ def _ask(request: Any) -> Program:
     return response
 
 
+def _lease_id(lease: Any) -> Any:
+    return lease.id if isinstance(lease, Lease) else lease
+
+
 def _several(given: Any) -> tuple[Any, ...]:
-    return (given,) if isinstance(given, Compare | Put | Range | DeleteRange | Txn) else tuple(given)
+    return tuple(given) if isinstance(given, Iterable) else (given,)
 
 
 def _end(key: str | bytes, range_end: str | bytes, prefix: bool, from_key: bool) -> bytes:

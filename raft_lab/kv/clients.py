@@ -185,7 +185,7 @@ class Clients:
         Raises:
             ActionRefused: it did not come about.
         """
-        with self.cluster._as_one_change():
+        with self.cluster.as_one_change():
             for _ in range(max_steps):
                 if condition():
                     return

@@ -1,18 +1,31 @@
-"""What clients ask of etcd and what they are told, as values with etcd's names.
+"""What clients ask of etcd, as values with etcd's names; what they are told is in responses.py, and found here, too.
 
-A request `Put` is etcd's message `PutRequest`, and so on. Of the header of a response only the revision is here: the
-rest of it (cluster, member, term) is not the store's to know. Requests print as one would type them for etcdctl.
+A request `Put` is etcd's message `PutRequest`, and so on. Requests print as one would type them for etcdctl.
 """
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import TypeAlias
 
-FROM_KEY = b"\0"
-"""As `range_end`: all keys from `key` on."""
+from raft_lab.kv.checked import Checked
+from raft_lab.kv.keys import FROM_KEY, Event, KeyValue, as_bytes, lease_name, prefix_end, shown, span
+from raft_lab.kv.responses import (
+    CompactionResponse,
+    DeleteRangeResponse,
+    LeaseExpireResponse,
+    LeaseGrantResponse,
+    LeaseKeepAliveResponse,
+    LeaseLeasesResponse,
+    LeaseRevokeResponse,
+    LeaseTimeToLiveResponse,
+    PutResponse,
+    RangeResponse,
+    Response,
+    TxnResponse,
+    WatchResponse,
+)
 
 
 class SortOrder(IntEnum):
@@ -52,104 +65,17 @@ class CompareTarget(IntEnum):
     LEASE = 4
 
 
-def prefix_end(prefix: bytes | str) -> bytes:
-    """The `range_end` that makes a range of all keys that begin with `prefix`."""
-    head = as_bytes(prefix).rstrip(b"\xff")
-    return head[:-1] + bytes([head[-1] + 1]) if head else FROM_KEY
-
-
-def as_bytes(text: bytes | str) -> bytes:
-    """Keys and values are bytes; text is taken as UTF-8.
-
-    Raises:
-        TypeError: it is neither.
-    """
-    if isinstance(text, str):
-        return text.encode()
-    if isinstance(text, bytes):
-        return text
-    raise TypeError(f"keys and values are bytes or text, not {text!r}")
-
-
-def span(key: bytes, range_end: bytes) -> tuple[bytes, bytes | None]:
-    """Where a range begins, and where it ends (None: nowhere)."""
-    if not range_end:
-        return key, key + b"\0"
-    return key, None if range_end == FROM_KEY else range_end
-
-
-@dataclass(frozen=True, slots=True)
-class KeyValue:
-    """A key as it stands (`mvccpb.KeyValue`).
-
-    Attributes:
-        key: its name.
-        value: what it holds.
-        create_revision: the revision at which it was created (last, if it was deleted in between).
-        mod_revision: the revision at which it was last written.
-        version: how often it was written since it was created.
-        lease: the lease that takes it along when it ends, or 0.
-    """
-
-    key: bytes
-    value: bytes = b""
-    create_revision: int = 0
-    mod_revision: int = 0
-    version: int = 0
-    lease: int = 0
-
-    def __str__(self) -> str:
-        return f"{shown(self.key)} = {shown(self.value)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One change of one key: a put with what was put, or a deletion with only key and revision.
-
-    `prev_kv` is what stood there before, if it was asked for.
-    """
-
-    type: str
-    kv: KeyValue
-    prev_kv: KeyValue | None = None
-
-    def __str__(self) -> str:
-        return f"{self.type} {self.kv if self.type == 'PUT' else shown(self.kv.key)}"
-
-
-# --- Requests --------------------------------------------------------------------------------------------------------
-
-
-class _Bytes:
-    """A request whose keys and values may be given as text. It prints as Python without what is usual."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        given = [(field, getattr(self, field.name)) for field in fields(self)]  # type: ignore[arg-type]
-        words = [f"{field.name}={value!r}" for field, value in given if value != field.default]
-        return f"{type(self).__name__}({', '.join(words)})"
-
-    def __post_init__(self) -> None:
-        for name in ("key", "range_end", "value"):
-            given = getattr(self, name, b"")
-            if type(given) is str:
-                object.__setattr__(self, name, given.encode())
-            elif type(given) is not bytes and not (name == "value" and type(given) is int):
-                as_bytes(given)
-
-
 @dataclass(frozen=True, slots=True, repr=False)
-class Range(_Bytes):
+class Range(Checked):
     """Read a key, or all keys in [key, range_end).
 
     Attributes:
         key: the key, or where the range begins.
         range_end: where it ends; empty: one key only, `FROM_KEY`: nowhere.
-        limit: how many keys at most; 0: all.
+        limit: how many keys at most; 0, or less: all.
         revision: as of which revision; 0: now.
         sort_order: a `SortOrder`. An unknown one leaves the order of keys; etcd 3.6 refuses it.
-        sort_target: a `SortTarget`.
+        sort_target: a `SortTarget`. An unknown one with an order leaves that of keys, too; a real etcd 3.4 dies of it.
         serializable: whether whoever is asked may answer at once, from what it has.
         keys_only: without values.
         count_only: only how many there are.
@@ -187,7 +113,7 @@ class Range(_Bytes):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Put(_Bytes):
+class Put(Checked):
     """Write a key.
 
     Attributes:
@@ -213,7 +139,7 @@ class Put(_Bytes):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class DeleteRange(_Bytes):
+class DeleteRange(Checked):
     """Delete a key, or all keys in [key, range_end); see `Range`."""
 
     key: bytes
@@ -225,7 +151,7 @@ class DeleteRange(_Bytes):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Compare(_Bytes):
+class Compare(Checked):
     """A condition of a transaction: of one key, or of all keys in [key, range_end).
 
     Attributes:
@@ -262,8 +188,15 @@ class Txn:
     failure: tuple[Operation, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("compare", "success", "failure"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name, kinds, wanted in (
+            ("compare", Compare, 'conditions such as value("x") == "1"'),
+            ("success", Operation, "Range, Put, DeleteRange or Txn"),
+            ("failure", Operation, "Range, Put, DeleteRange or Txn"),
+        ):
+            given = getattr(self, name)
+            if not isinstance(given, tuple | list) or not all(isinstance(part, kinds) for part in given):
+                raise TypeError(f"{name} of Txn is a list of {wanted}, not {given!r:.100}")
+            object.__setattr__(self, name, tuple(given))
 
     def __str__(self) -> str:
         asked = " and ".join(str(compare) for compare in self.compare) or "true"
@@ -279,8 +212,8 @@ Operation: TypeAlias = Range | Put | DeleteRange | Txn | None
 """One operation of a transaction; None is one that says nothing, which etcd refuses."""
 
 
-@dataclass(frozen=True, slots=True)
-class Compaction:
+@dataclass(frozen=True, slots=True, repr=False)
+class Compaction(Checked):
     """Forget what was before `revision`, except what still stands at it; `physical` waits until it is done."""
 
     revision: int
@@ -290,8 +223,8 @@ class Compaction:
         return " ".join(["compaction", str(self.revision), *_flags(self, "physical")])
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseGrant:
+@dataclass(frozen=True, slots=True, repr=False)
+class LeaseGrant(Checked):
     """Give a lease of `ttl` seconds, called `id`; for 0 the store chooses."""
 
     ttl: int
@@ -301,8 +234,8 @@ class LeaseGrant:
         return f"lease grant {self.ttl}" + (f" --id={lease_name(self.id)}" if self.id else "")
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseRevoke:
+@dataclass(frozen=True, slots=True, repr=False)
+class LeaseRevoke(Checked):
     """End a lease, and delete its keys at one revision."""
 
     id: int
@@ -311,8 +244,8 @@ class LeaseRevoke:
         return f"lease revoke {lease_name(self.id)}"
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseKeepAlive:
+@dataclass(frozen=True, slots=True, repr=False)
+class LeaseKeepAlive(Checked):
     """Let a lease begin anew. (etcd's leader does this in its memory; here it is a command, so every server knows)."""
 
     id: int
@@ -332,8 +265,8 @@ class LeaseExpire:
         return "lease expire"
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseTimeToLive:
+@dataclass(frozen=True, slots=True, repr=False)
+class LeaseTimeToLive(Checked):
     """How long a lease has left, and with `keys` also which keys it holds."""
 
     id: int
@@ -375,8 +308,8 @@ Request: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class WatchCreate(_Bytes):
+@dataclass(frozen=True, slots=True, repr=False)
+class WatchCreate(Checked):
     """Ask to be told of every change of a key, or of all keys in [key, range_end).
 
     Attributes:
@@ -411,155 +344,7 @@ NODELETE = 1
 """As a filter: no deletions."""
 
 
-# --- Responses -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class RangeResponse:
-    """The keys found; `count` is how many are in the range whatever the limit, `more` whether the limit cut it."""
-
-    revision: int = 0
-    kvs: tuple[KeyValue, ...] = ()
-    more: bool = False
-    count: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class PutResponse:
-    """Written at `revision`; `prev_kv` is what stood there, if it was asked for and there was something."""
-
-    revision: int = 0
-    prev_kv: KeyValue | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteRangeResponse:
-    """How many keys were deleted. If none was, the revision is still the one before."""
-
-    revision: int = 0
-    deleted: int = 0
-    prev_kvs: tuple[KeyValue, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class TxnResponse:
-    """Whether the conditions held, and what the operations of that branch gave. A nested one has no revision (0)."""
-
-    revision: int = 0
-    succeeded: bool = False
-    responses: tuple[RangeResponse | PutResponse | DeleteRangeResponse | TxnResponse, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CompactionResponse:
-    """Compacted; that makes no new revision."""
-
-    revision: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseGrantResponse:
-    """The lease `id` was given for `ttl` seconds, perhaps more than was asked for."""
-
-    revision: int = 0
-    id: int = 0
-    ttl: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseRevokeResponse:
-    """The lease is over; `revision` is that at which its keys were deleted, if it had any."""
-
-    revision: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseKeepAliveResponse:
-    """The lease has `ttl` seconds again; 0 if there is no such lease."""
-
-    revision: int = 0
-    id: int = 0
-    ttl: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseTimeToLiveResponse:
-    """The lease has `ttl` whole seconds left of `granted_ttl`; -1 if there is no such lease."""
-
-    revision: int = 0
-    id: int = 0
-    ttl: int = 0
-    granted_ttl: int = 0
-    keys: tuple[bytes, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseLeasesResponse:
-    """The names of all leases."""
-
-    revision: int = 0
-    leases: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseExpireResponse:
-    """Which leases are over now."""
-
-    revision: int = 0
-    expired: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class WatchResponse:
-    """What a watcher is told.
-
-    Attributes:
-        revision: that of the events if they are of one revision; else the current one: everything up to it was told.
-        watch_id: who is told; -1: all of the stream.
-        created: the watcher begins.
-        canceled: the watcher ends.
-        compact_revision: it ends because what it asks for was compacted away, up to here.
-        cancel_reason: why it ends, in words.
-        fragment: more of the same revision follows.
-        events: what happened, in order.
-    """
-
-    revision: int = 0
-    watch_id: int = 0
-    created: bool = False
-    canceled: bool = False
-    compact_revision: int = 0
-    cancel_reason: str = ""
-    fragment: bool = False
-    events: tuple[Event, ...] = ()
-
-
-Response: TypeAlias = (
-    RangeResponse
-    | PutResponse
-    | DeleteRangeResponse
-    | TxnResponse
-    | CompactionResponse
-    | LeaseGrantResponse
-    | LeaseRevokeResponse
-    | LeaseKeepAliveResponse
-    | LeaseTimeToLiveResponse
-    | LeaseLeasesResponse
-    | LeaseExpireResponse
-)
-
-
-# --- In words --------------------------------------------------------------------------------------------------------
-
-
-def shown(text: bytes) -> str:
-    """Bytes as one would type them in a shell."""
-    return shlex.quote(text.decode(errors="backslashreplace"))
-
-
-def lease_name(id: int) -> str:
-    """A lease as etcdctl names it: in hexadecimal."""
-    return f"{id:x}"
+# --- In words -------------------------------------------------------------------------------------------------------
 
 
 def _span_words(key: bytes, range_end: bytes) -> list[str]:
@@ -581,3 +366,13 @@ def _flags(request: object, *names: str) -> list[str]:
 
 def _name(kind: type[IntEnum], value: int) -> str:
     return kind(value).name.lower() if value in kind._value2member_map_ else str(value)
+
+
+__all__ = [
+    "FROM_KEY", "NODELETE", "NOPUT", "Compaction", "CompactionResponse", "Compare", "CompareResult", "CompareTarget",
+    "DeleteRange", "DeleteRangeResponse", "Event", "KeyValue", "LeaseExpire", "LeaseExpireResponse", "LeaseGrant",
+    "LeaseGrantResponse", "LeaseKeepAlive", "LeaseKeepAliveResponse", "LeaseLeases", "LeaseLeasesResponse",
+    "LeaseRevoke", "LeaseRevokeResponse", "LeaseTimeToLive", "LeaseTimeToLiveResponse", "Operation", "Put",
+    "PutResponse", "Range", "RangeResponse", "RegisterClient", "Request", "Response", "SortOrder", "SortTarget", "Txn",
+    "TxnResponse", "WatchCreate", "WatchResponse", "as_bytes", "lease_name", "prefix_end", "shown", "span",
+]  # fmt: skip

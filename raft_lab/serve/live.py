@@ -290,7 +290,7 @@ class Live:
         """Let happen what is due, tell everybody, and come again when the next thing is due."""
         self._next = None
         try:
-            with self.cluster.lock, self.cluster._as_one_change(told=False):
+            with self.cluster.lock, self.cluster.as_one_change(told=False):
                 wait = self._advance()
                 self._keep_small()
             self.before_answers()

@@ -341,7 +341,7 @@ class Cluster:
         Raises:
             ActionRefused: after `limit` messages there are still some.
         """
-        with self._as_one_change():
+        with self.as_one_change():
             for _ in range(limit):
                 ready = [m for m in self.messages if self.world.blocked(m) is None]
                 if not ready:
@@ -412,7 +412,7 @@ class Cluster:
         Raises:
             ActionRefused: nothing is due, ever.
         """
-        with self._as_one_change():
+        with self.as_one_change():
             for _ in range(step_count(count)):
                 due = self.schedule.next(self.world)
                 if due is None:
@@ -438,7 +438,7 @@ class Cluster:
         """Let everything happen that is due within the next `ms` milliseconds."""
         if not (isinstance(ms, int | float) and not isinstance(ms, bool) and 0 < ms < 1e9):
             raise ActionRefused(f"run takes a number of milliseconds above 0, not {ms!r}")
-        with self._as_one_change():
+        with self.as_one_change():
             end = self.schedule.now_us + round(ms * 1000)
             while (due := self.schedule.next(self.world)) is not None and due[0] <= end:
                 self._do(due[1], timed=True, now_us=max(due[0], self.schedule.now_us))
@@ -489,7 +489,7 @@ class Cluster:
             self.world.server(leader)
         step_count(max_steps)
         wanted = _condition(condition, leader, committed)
-        with self._as_one_change():
+        with self.as_one_change():
             for _ in range(max_steps):
                 if wanted(self):
                     return self.now
@@ -716,12 +716,12 @@ class Cluster:
         if self.driver is not None and step is not self.now and step.parent is not self.now:
             raise ActionRefused(GOES_ON)
         if step is not self.now:
-            with self._as_one_change():
+            with self.as_one_change():
                 self.now = step
         return step
 
     @contextlib.contextmanager
-    def _as_one_change(self, told: bool = True) -> Iterator[None]:
+    def as_one_change(self, told: bool = True) -> Iterator[None]:
         """Tell the listeners once, however many steps are taken inside; or not now (`told`), but with `tell` later."""
         with self.lock:
             before = self.now

@@ -72,7 +72,7 @@ class Run:
         self.do(act.Wait(round(ms * 1000)), self.schedule.now_us + round(ms * 1000))
 
     @contextlib.contextmanager
-    def _as_one_change(self) -> Iterator[None]:
+    def as_one_change(self) -> Iterator[None]:
         yield
 
 

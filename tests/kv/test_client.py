@@ -4,6 +4,7 @@ import pytest
 
 from raft_lab import ActionRefused, Cluster, check_linearizable
 from raft_lab.kv import KV, NODELETE, EtcdError, KVServer, Put, Range, Unknown, etcd, value, version
+from raft_lab.kv.clients import Program, clients_of
 from raft_lab.kv.requests import Compaction, RegisterClient
 from raft_lab.raft.log import Command
 
@@ -45,10 +46,11 @@ def test_a_client_that_asks_a_follower_is_sent_to_the_leader(cluster: Cluster) -
 def test_a_command_whose_answer_was_lost_is_sent_again_and_happens_once(cluster: Cluster, store: KV) -> None:
     store.put("x", "0")
     leader = cluster.leader
-    store.line.clients.proceed(store.line.caller, iter_put("x", "1"))  # type: ignore[attr-defined]
-    store.line.clients.run_until(  # type: ignore[attr-defined]
+    clients = clients_of(cluster)
+    other = clients.start(put("x", "1"))
+    clients.run_until(
         lambda: (
-            any("put x 1" in str(entry) for _, entry in cluster["S1"].log if cluster.leader)
+            any("put x 1" in str(entry) for _, entry in cluster[leader].log)
             and cluster.world.ghosts.committed.last_index < cluster[leader].log.last_index
         )
     )
@@ -56,11 +58,13 @@ def test_a_command_whose_answer_was_lost_is_sent_again_and_happens_once(cluster:
     cluster.crash(leader)
     store.wait(2)
 
+    assert other.result.revision == 3
     assert store.get("x").kvs[0].version == 2
 
 
-def iter_put(key: str, text: str):
-    yield Put(key, text)
+def put(key: str, text: str) -> Program:
+    response = yield Put(key, text)
+    return response
 
 
 def test_without_a_majority_a_write_is_unknown_and_a_read_times_out(cluster: Cluster, store: KV) -> None:
