@@ -118,5 +118,7 @@ Cluster.faces.update(
     timeline=_later("raft_lab.view.charts", "timeline"),
     mimebundle=_later("raft_lab.view.picture", "mimebundle"),
     operations=history_of,
+    electors_lab=_later("raft_lab.view.electors", "ElectorsLab"),
+    electors_mimebundle=_later("raft_lab.view.reigns", "mimebundle"),
 )
 History.faces.update(picture=_later("raft_lab.view.history", "mimebundle"))

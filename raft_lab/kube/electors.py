@@ -146,6 +146,7 @@ class Electors:
         self.timeline = Timeline()
         self.leases: list[Lease] = []
         self.views: list[tuple[int, tuple[PodView, ...]]] = []
+        self._listeners: list[Callable[[], None]] = []
         self._settings: dict[str, Settings] = {}
         self._chance = Chance(cluster.seed if seed is None else seed)
         self._clients = clients_of(cluster)
@@ -259,6 +260,7 @@ class Electors:
             raise ActionRefused(f"an API server fails by {', '.join(FAILURES)}, not by {how!r}")
         self.wires.fails, self.wires.fails_until_us = how, self.now_us + _us(seconds)
         self.timeline.note(self.now_us, "api", f"{how} for {seconds:g} s")
+        self._tell()
 
     def ask(self, request: Any) -> Any:
         """Ask the API for something, as with kubectl; time goes on until the answer comes.
@@ -292,6 +294,30 @@ class Electors:
             ActionRefused: it did not come about.
         """
         self._clients.run_until(lambda: condition(self), max_steps)
+
+    # For people
+
+    def lab(self, **options: Any) -> Any:
+        """The live picture: pods, API server, etcd and Raft on one axis of time; see `raft_lab.view.electors`."""
+        return self.cluster.faces["electors_lab"](self, **options)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        if "electors_mimebundle" in self.cluster.faces:
+            bundle: dict[str, Any] = self.cluster.faces["electors_mimebundle"](self)
+            return bundle
+        return {"text/plain": repr(self)}
+
+    def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener()` when time has gone on or something was done to a pod; gives a function that stops it."""
+        self._listeners.append(listener)
+        stop_hearing = self.cluster.on_change(listener)
+
+        def stop() -> None:
+            stop_hearing()
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return stop
 
     # What there is
 
@@ -446,6 +472,13 @@ class Electors:
         views = tuple(view(pod) for pod in self.pods.values())
         self.views.append((self.cluster.now.id, views))
         self._heart.changed()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Tell the listeners, unless it is while time goes on: then the cluster does, once, at the end."""
+        if self.cluster._together == 0:
+            for listener in list(self._listeners):
+                listener()
 
     def _done_at_the_api(self, call: Call, outcome: Any) -> None:
         """The API server has done something: is it about the lease?"""

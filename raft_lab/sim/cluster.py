@@ -72,7 +72,7 @@ class Cluster:
     """
 
     faces: ClassVar[dict[str, Callable[..., Any]]] = {}
-    """What rooms above this one add: "check", "lab", "tables", "timeline", "mimebundle", "operations"."""
+    """What rooms above this one add: "check", "lab", "tables", "timeline", "mimebundle", "operations" and so on."""
 
     def __init__(
         self,

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -15,18 +18,53 @@ ALIVE_S = 10
 """A page that is closed is noticed after so long."""
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What is served: the browser's half of a widget, on a page of its own.
+
+    Attributes:
+        title: of the page.
+        name: of its script and style sheet among the static files, without an ending.
+        render: the name of the widget's own function in the script, which is not needed here.
+        begin: the function that fills the page.
+    """
+
+    title: str
+    name: str
+    render: str
+    begin: str
+
+    def html(self) -> str:
+        """The page as one text."""
+        styles = (STATIC / f"{self.name}.css").read_text(encoding="utf-8")
+        script = bundle(f"{self.name}.js").replace(f"export default {{ render: {self.render} }};", "")
+        return (
+            f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(self.title)}</title>'
+            '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
+            f"<style>{styles}\nhtml, body {{ margin: 0; height: 100%; }}</style>"
+            f'<body class="site-alone"><script type="module">{script}\n{self.begin}(document.body);</script></body>'
+            "</html>"
+        )
+
+
 class Loopback:
     """A server of one page, on the loopback interface.
 
     Args:
         port: where; 0: any that is free.
+        page: what is served.
         state: what the page shows at first.
+        answer: what other paths than the page's own answer, as JSON; None for those that are not there.
 
     Raises:
         OSError: the port is taken.
     """
 
-    def __init__(self, port: int, state: dict[str, Any]) -> None:
+    def __init__(
+        self, port: int, page: Page, state: dict[str, Any], answer: Callable[[str], str | None] | None = None
+    ) -> None:
+        self.page = page
+        self.answer = answer
         self._state = json.dumps(state)
         self._news = threading.Condition()
         self._count = 0
@@ -76,12 +114,14 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Host", "").rpartition(":")[0] not in (HERE, "localhost"):
             self.send_error(403, "This page is for the machine that it runs on")
         elif self.path == "/":
-            self._send("text/html; charset=utf-8", _page().encode())
+            self._send("text/html; charset=utf-8", self.server_of.page.html().encode())
         elif self.path == "/events":
             with contextlib.suppress(ConnectionError):
                 self._stream()
+        elif self.server_of.answer and (answer := self.server_of.answer(self.path)) is not None:
+            self._send("application/json", answer.encode())
         else:
-            self.send_error(404, "There is only one page here: /")
+            self.send_error(404, "There is no such page here; begin at /")
 
     def _send(self, kind: str, body: bytes) -> None:
         self.send_response(200)
@@ -104,14 +144,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: a notebook's output is not the place."""
-
-
-def _page() -> str:
-    styles = (STATIC / "site.css").read_text(encoding="utf-8")
-    script = bundle("site.js").replace("export default { render: renderSite };", "")
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>A page that follows a key</title>'
-        '<link rel="icon" href="data:,">'
-        f"<style>{styles}\nhtml, body {{ margin: 0; height: 100%; }}</style>"
-        f'<body class="site-alone"><script type="module">{script}\nfollowEvents(document.body);</script></body></html>'
-    )

@@ -10,10 +10,11 @@ import traitlets
 from raft_lab.kv.client import KV
 from raft_lab.kv.requests import Event
 from raft_lab.view.assets import STATIC, bundle
-from raft_lab.view.loopback import Loopback
+from raft_lab.view.loopback import Loopback, Page
 
 SHOWN = 5
 """How many of the latest changes the page lists."""
+PAGE = Page("A page that follows a key", "site", "renderSite", "followEvents")
 
 
 class Site(anywidget.AnyWidget):
@@ -67,7 +68,7 @@ class Site(anywidget.AnyWidget):
             OSError: the port is taken.
         """
         if self._served is None:
-            self._served = Loopback(port, self.state())
+            self._served = Loopback(port, PAGE, self.state())
         return self._served.url
 
     def close(self) -> None:
