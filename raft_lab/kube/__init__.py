@@ -10,15 +10,32 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from raft_lab.kube.api import perform
+    from raft_lab.kube.electors import Electors
     from raft_lab.kube.errors import ApiError
+    from raft_lab.kube.explain import explain
     from raft_lab.kube.requests import Create, Delete, Get, List, Patch, Update, Watch
     from raft_lab.kube.watching import events
 
-__all__ = ["ApiError", "Create", "Delete", "Get", "List", "Patch", "Update", "Watch", "events", "perform"]
+__all__ = [
+    "ApiError",
+    "Create",
+    "Delete",
+    "Electors",
+    "Get",
+    "List",
+    "Patch",
+    "Update",
+    "Watch",
+    "events",
+    "explain",
+    "perform",
+]
 
 _HOMES = {
     "api": ("perform",),
+    "electors": ("Electors",),
     "errors": ("ApiError",),
+    "explain": ("explain",),
     "requests": ("Create", "Delete", "Get", "List", "Patch", "Update", "Watch"),
     "watching": ("events",),
 }

@@ -17,18 +17,21 @@ keyed hash. Durations that people give are seconds, as Kubernetes has them; what
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from raft_lab.kube.api import ALWAYS_THERE, perform
 from raft_lab.kube.elector import SECOND, LeaderCallbacks, LeaderElectionConfig, LeaderElector
 from raft_lab.kube.errors import ApiError
 from raft_lab.kube.guarded import NONE, Guarded, Turn, work
 from raft_lab.kube.locks import lock_of
 from raft_lab.kube.network import FAILURES, Chance, Faults
 from raft_lab.kube.objects import from_store, kind_of
-from raft_lab.kube.pods import CRASHED, ENDED, PAUSED, RUNNING, Call, Pod, PodClock, PodView, Thread, view
+from raft_lab.kube.pods import CRASHED, DELETED, ENDED, PAUSED, RUNNING, Call, Pod, PodClock, PodView, Thread, view
 from raft_lab.kube.processes import Ask, Context, Program
 from raft_lab.kube.records import ANNOTATION, BadRecord, LeaderElectionRecord, of_annotation, of_spec
+from raft_lab.kube.requests import Create
 from raft_lab.kube.sidecar import Sidecar
 from raft_lab.kube.timeline import BELIEVES, CUT, DOWN, MAY, WORKS, Overlap, Timeline
 from raft_lab.kube.timeline import PAUSED as STANDS_STILL
@@ -152,8 +155,8 @@ class Electors:
         self._clients = clients_of(cluster)
         self._heart = Heart(self._clients, self._next_due)
         latency_us = (_us(latency[0]), _us(latency[1]))
-        self.wires = Wires(self._clients, self._heart, self._chance, latency_us, faults, self._done_at_the_api)
-        self._clients.start(self._watch(), "observer")
+        self.wires = Wires(self._clients, self._heart, self._chance, latency_us, faults, self._done)
+        self._set_up()
 
     # What people do
 
@@ -192,6 +195,12 @@ class Electors:
     def crash(self, name: str) -> None:
         """A pod's process is killed. What it has sent is on its way."""
         self._end(self._running(name), CRASHED, "crashes")
+
+    def delete(self, name: str) -> None:
+        """A pod is deleted: its process is killed, and none comes after it (a Deployment gives its pods new names)."""
+        pod = self[name]
+        self.timeline.mark(self.now_us, name, CUT, False)
+        self._end(pod, DELETED, "is deleted")
 
     def restart(self, name: str, **settings: Any) -> Pod:
         """Start a pod again whose process is gone, under the same identity."""
@@ -268,8 +277,6 @@ class Electors:
         Raises:
             ApiError: what it answers instead.
         """
-        from raft_lab.kube.api import perform
-
         return self.kv.line.run(perform(request, self.wires.wall_us))
 
     # Time
@@ -431,7 +438,7 @@ class Electors:
             main = thread is pod.threads[0]
             pod.threads.remove(thread)
             if main:
-                self._end(pod, ENDED, "ends")
+                self._end(pod, ENDED, f"ends: {thread.result}" if thread.result else "ends")
                 return
         elif isinstance(thread.wish, Ask) and not thread.wish.context.done:
             thread.call = self.wires.send(pod, thread.wish.request)
@@ -446,12 +453,12 @@ class Electors:
         self.timeline.mark(self.now_us, pod.name, DOWN, True)
         self._note(pod, words)
         after = self._settings[pod.name].restart_after
-        if after is not None:
+        if after is not None and state != DELETED:
             self._heart.plan(self.now_us + _us(after), lambda: self._start_again(pod))
         self._changed(pod)
 
     def _start_again(self, pod: Pod) -> None:
-        if self.pods[pod.name] is pod:
+        if self.pods[pod.name] is pod and pod.state != DELETED:
             self.start(pod.name)
 
     def _resume(self, pod: Pod) -> None:
@@ -480,26 +487,26 @@ class Electors:
             for listener in list(self._listeners):
                 listener()
 
-    def _done_at_the_api(self, call: Call, outcome: Any) -> None:
-        """The API server has done something: is it about the lease?"""
+    def _done(self, call: Call, outcome: Any) -> None:
+        """A server has done something: is it about what is guarded, or about the lease?"""
+        if call.to == "store":
+            self.guarded.answered(call.request, outcome)
+            return
         name = getattr(call.request, "name", "") or getattr(call.request, "object", {}).get("metadata", {}).get("name")
         is_write = type(call.request).__name__ in ("Create", "Update", "Patch")
-        if call.to == "api" and is_write and name == self.election and isinstance(outcome, dict):
+        if is_write and name == self.election and isinstance(outcome, dict):
             self._lease_is(int(outcome["metadata"]["resourceVersion"]), outcome)
 
-    def _watch(self) -> Program:
-        """Listen to the store itself: to what others write as well, and to what only the store knows was done."""
-        resource = (
-            "leases"
-            if self.settings.lock.endswith("leases") and self.settings.kind != SIDECAR
-            else ("endpoints" if self.settings.kind == SIDECAR else self.settings.lock)
-        )
+    def _set_up(self) -> None:
+        """Make the namespace, and listen to the store: to what others write as well, and to what only it knows."""
+        if self.namespace not in ALWAYS_THERE:
+            with suppress(ApiError):  # it is there
+                self.ask(Create("namespaces", "", {"metadata": {"name": self.namespace}}))
+        resource = "endpoints" if self.settings.kind == SIDECAR else self.settings.lock
+        resource = "leases" if resource.endswith("leases") else resource
         lease = kind_of(resource).key(self.namespace, self.election)
-        guarded = as_bytes(self.guarded.key)
         self._clients.start(self._follow(lease, self._lease_changed), "observer")
-        self._clients.start(self._follow(guarded, self._guarded_changed), "observer")
-        return
-        yield
+        self._clients.start(self._follow(as_bytes(self.guarded.key), self._guarded_changed), "observer")
 
     def _follow(self, key: bytes, tell: Callable[[Event], None]) -> Program:
         watch = yield WatchCreate(key)

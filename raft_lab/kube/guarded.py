@@ -6,6 +6,7 @@ refuses whoever comes with an older token than it has seen (Martin Kleppmann, "H
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,14 +67,16 @@ class Guarded:
         newer = Compare(key, CompareTarget.VALUE, CompareResult.GREATER, f"{token:020}~".encode())
         return Txn((newer,), (Range(key),), (write,))
 
-    def was_stale(self, response: Any) -> bool:
-        """Whether the store has refused it."""
-        return isinstance(response, TxnResponse) and response.succeeded
-
     def accepted(self, value: bytes, revision: int) -> None:
         """The store has taken a write."""
-        token, turn, number, who = value.decode().split(" ", 3)
-        self.writes.append(Write(revision, int(token), int(turn), who, int(number)))
+        self.writes.append(_write(value, revision))
+
+    def answered(self, request: Any, response: Any) -> None:
+        """The store has answered this: has it refused a write?"""
+        if isinstance(request, Txn) and isinstance(response, TxnResponse) and response.succeeded:
+            put = request.failure[0]
+            assert isinstance(put, Put)
+            self.rejected.append(_write(put.value, response.revision))
 
     @property
     def interleaved(self) -> list[Write]:
@@ -84,6 +87,11 @@ class Guarded:
                 found.append(write)
             newest = max(newest, write.turn)
         return found
+
+
+def _write(value: bytes, revision: int) -> Write:
+    token, turn, number, who = value.decode().split(" ", 3)
+    return Write(revision, int(token), int(turn), who, int(number))
 
 
 @dataclass(slots=True)
@@ -105,10 +113,6 @@ def work(guarded: Guarded, turn: Turn, every_us: int, context: Context) -> Progr
     while not context.done:
         number += 1
         token = turn.token(guarded.fencing)
-        try:
-            response = yield Ask(guarded.request(token, turn.version, turn.who, number), context)
-        except (NoAnswer, EtcdError, Unknown):
-            response = None
-        if guarded.was_stale(response):
-            guarded.rejected.append(Write(response.revision, token, turn.version, turn.who, number))
+        with suppress(NoAnswer, EtcdError, Unknown):  # it does not matter here; an application would look
+            yield Ask(guarded.request(token, turn.version, turn.who, number), context)
         yield Sleep(every_us, context)

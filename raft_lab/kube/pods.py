@@ -16,8 +16,8 @@ from raft_lab.kube.sidecar import Sidecar
 EPOCH_US = 1_551_286_800 * SECOND
 """What true wall clocks show when the cluster's clock shows 0: 27 February 2019, 17:00 UTC."""
 
-RUNNING, PAUSED, CRASHED, ENDED = "running", "paused", "crashed", "ended"
-"""What can be said of a pod's process."""
+RUNNING, PAUSED, CRASHED, ENDED, DELETED = "running", "paused", "crashed", "ended", "deleted"
+"""What can be said of a pod's process. A pod that is deleted starts no other one."""
 
 
 class PodClock:
@@ -100,6 +100,8 @@ class Thread:
         self.wakes_us: int | None = None
         """Until when it sleeps, by its pod's clock."""
         self.call: Call | None = None
+        self.result: Any = None
+        """What its program returned, once it is done."""
 
     def due_us(self, now_us: int) -> int | None:
         """When it goes on by itself, if its pod runs."""
@@ -118,7 +120,8 @@ class Thread:
         self.call, self.wakes_us = None, None
         try:
             self.wish = self.program.throw(told) if isinstance(told, Exception) else self.program.send(told)
-        except StopIteration:
+        except StopIteration as end:
+            self.result = end.value
             return False
         if isinstance(self.wish, Sleep):
             self.wakes_us = self.pod.clock.now_us() + self.wish.us
@@ -150,7 +153,7 @@ class Pod:
         lock: where its election stands.
         candidate: its elector, or its sidecar.
         threads: what it runs.
-        state: "running", "paused", "crashed" or "ended".
+        state: "running", "paused", "crashed", "ended" or "deleted".
         paused_until_us: until when it stands still.
         cuts: what it is cut off from: pairs such as ("api", "there") and ("api", "back").
         work: the context of its work; None as long as it has not led.
@@ -213,7 +216,7 @@ class PodView:
     Attributes:
         name: the pod's.
         identity: as which it stands for election.
-        state: "running", "paused", "crashed" or "ended".
+        state: "running", "paused", "crashed", "ended" or "deleted".
         believes: whether it says of itself that it leads.
         works: whether its work goes on.
         leader: who leads, as far as it knows.

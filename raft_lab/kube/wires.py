@@ -77,7 +77,7 @@ class Wires:
         chance: draws how long things take and what fails.
         latency_us: shortest and longest time of one way.
         faults: what the API server fails by itself.
-        done: called with a call that the API server has done, when it has.
+        done: called with a call and its outcome when a server has done it.
     """
 
     def __init__(
