@@ -71,9 +71,13 @@ class Guarded:
         """The store has taken a write."""
         self.writes.append(_write(value, revision))
 
+    def was_stale(self, response: Any) -> bool:
+        """Whether the store has refused a write by this response."""
+        return isinstance(response, TxnResponse) and response.succeeded
+
     def answered(self, request: Any, response: Any) -> None:
         """The store has answered this: has it refused a write?"""
-        if isinstance(request, Txn) and isinstance(response, TxnResponse) and response.succeeded:
+        if isinstance(request, Txn) and self.was_stale(response):
             put = request.failure[0]
             assert isinstance(put, Put)
             self.rejected.append(_write(put.value, response.revision))
