@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.files import write_whole
@@ -36,15 +37,20 @@ instrument.render({{ model, el: document.getElementById("lab") }});
 """
 
 
+def recording(cluster: Cluster, *, title: str = "") -> dict[str, Any]:
+    """The whole tape, all branches included, as plain JSON, open at the present step."""
+    return {
+        "packed": frames.Recording(cluster).packed(),
+        "cursor": cluster.now.id,
+        "title": title,
+        "names": frames.names(cluster.tape),
+    }
+
+
 def html(cluster: Cluster, *, title: str = "") -> str:
     """The page: the whole tape, all branches included, open at the present step."""
     state = {
-        "tape": {
-            "packed": frames.Recording(cluster).packed(),
-            "cursor": cluster.now.id,
-            "title": title,
-            "names": frames.names(cluster.tape),
-        },
+        "tape": recording(cluster, title=title),
         "options": {"rules": frames.rule_book(), "recording": True},
     }
     return _PAGE.format(

@@ -1,0 +1,154 @@
+"""From a notebook's cells, the one definition that is asked for, with what it needs; and nothing else of it is run.
+
+This happens in the process in which the answer will run: parsing a stranger's code is part of the risk.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import linecache
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+MODULE = "answer"
+"""The module in which definitions live."""
+
+
+class NoAnswer(Exception):
+    """Why there is nothing to be graded, in a sentence."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of a notebook's top level."""
+
+    place: int
+    cell: int
+    node: ast.stmt
+
+    def binds(self) -> set[str]:
+        """The names that it gives a meaning to."""
+        return set(_bound(self.node))
+
+    def needs(self) -> set[str]:
+        """The names that it uses, now or when it is called."""
+        return {node.id for node in ast.walk(self.node) if isinstance(node, ast.Name)}
+
+
+def _bound(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            yield name
+            return
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            for alias in names:
+                yield (alias.asname or alias.name).split(".")[0]
+        case ast.Name(id=name, ctx=ast.Store()):
+            yield name
+        case ast.Lambda():
+            return
+    for child in ast.iter_child_nodes(node):
+        yield from _bound(child)
+
+
+def load(cells: Sequence[tuple[tuple[str, ...], str]], wanted: str, names: Collection[str], others: Collection[str],
+         given: dict[str, Any]) -> tuple[Any, str]:  # fmt: skip
+    """Run the definition of `wanted` and what it needs.
+
+    Args:
+        cells: a notebook's code cells: by what they are known, and their code.
+        wanted: the name asked for.
+        names: by what the answer's cell is known.
+        others: by what the cells of other answers are known.
+        given: what an answer may use although its notebook does not import it.
+
+    Returns:
+        What is defined, and a note for the report, or ''.
+
+    Raises:
+        NoAnswer: there is none.
+        Exception: whatever running it raises.
+    """
+    mine = [number for number, (known, _) in enumerate(cells) if set(known) & set(names)]
+    rest = [number for number, (known, _) in enumerate(cells) if not set(known) & {*names, *others}]
+    statements = list(_statements(cells, frozenset(mine)))
+    of_mine = [s for s in statements if s.cell in mine and wanted in s.binds()]
+    of_rest = [s for s in statements if s.cell in rest and wanted in s.binds()]
+    if not of_mine and not of_rest:
+        raise NoAnswer(_missing(statements, mine, wanted))
+    note = ""
+    if not of_mine:
+        note = "The answer's own cell is not there; another cell that defines the same name was graded."
+    elif len({s.cell for s in of_mine}) > 1:
+        note = "The answer's cell is there more than once; the last one that defines the name was graded."
+    answer = (of_mine or of_rest)[-1]
+    return _run([answer, *_needed(answer, statements)], cells, given).get(wanted), note
+
+
+def _missing(statements: Sequence[Statement], mine: Sequence[int], wanted: str) -> str:
+    if not mine:
+        return f"There is no cell that defines {wanted}: was the answer's cell deleted?"
+    there = sorted(name for s in statements if s.cell in mine for name in s.binds())
+    if not there:
+        return f"The answer's cell defines nothing: it should define {wanted}."
+    return f"The answer's cell defines {', '.join(there)[:200]}, but what is asked for is called {wanted}."
+
+
+def _statements(cells: Sequence[tuple[tuple[str, ...], str]], mine: Collection[int]) -> Iterator[Statement]:
+    place = 0
+    for number, (_, source) in enumerate(cells):
+        try:
+            tree = ast.parse(_python(source), f"<cell {number + 1}>")
+        except SyntaxError as error:
+            if number in mine:
+                raise NoAnswer(f"The answer's cell is no Python: {error.msg} (line {error.lineno}).") from None
+            continue
+        except (ValueError, RecursionError, MemoryError):
+            if number in mine:
+                raise NoAnswer("The answer's cell is no Python that can be read.") from None
+            continue
+        for node in tree.body:
+            yield Statement(place, number, node)
+            place += 1
+
+
+def _python(source: str) -> str:
+    """The cell without what is meant for IPython (%magic, !command, help?), its lines where they were."""
+    return "\n".join("" if line.lstrip().startswith(("%", "!", "?")) else line for line in source.split("\n"))
+
+
+def _needed(answer: Statement, statements: Sequence[Statement]) -> list[Statement]:
+    """What gives a meaning to the names that `answer` uses: what stands last before it, else first behind it."""
+    chosen: dict[int, Statement] = {answer.place: answer}
+    waiting = [answer]
+    while waiting:
+        user = waiting.pop()
+        for name in sorted(user.needs()):
+            binding = [s for s in statements if name in s.binds() and s.place not in (user.place, answer.place)]
+            before = [s for s in binding if s.place < user.place]
+            for found in before[-1:] or ([] if name in user.binds() else binding[:1]):
+                if found.place not in chosen:
+                    chosen[found.place] = found
+                    waiting.append(found)
+    del chosen[answer.place]
+    return list(chosen.values())
+
+
+def _run(chosen: Sequence[Statement], cells: Sequence[tuple[tuple[str, ...], str]], given: dict[str, Any]) -> Any:
+    module = ModuleType(MODULE)
+    space = vars(module)
+    unknown = {name for s in chosen for name in s.needs()} - {name for s in chosen for name in s.binds()}
+    space |= {name: given[name] for name in unknown if name in given and not hasattr(builtins, name)}
+    import sys
+
+    sys.modules[MODULE] = module
+    for number in {s.cell for s in chosen}:
+        lines = [line + "\n" for line in cells[number][1].split("\n")]
+        linecache.cache[f"<cell {number + 1}>"] = (len(lines), None, lines, f"<cell {number + 1}>")
+    for statement in sorted(chosen, key=lambda s: s.place):
+        code = compile(ast.Module([statement.node], []), f"<cell {statement.cell + 1}>", "exec", dont_inherit=True)
+        exec(code, space)  # noqa: S102  this is what the process is for
+    return space

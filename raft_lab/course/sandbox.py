@@ -1,0 +1,305 @@
+"""The grader's end of the process in which an answer runs: what is asked of it, and what is made of what comes back.
+
+The checker stays on this side. What it gets are values that were read from JSON, or a `HandlerError` with the sentence
+that a handler's failure would have had here; if the process is gone, `Ended` says why.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import pickle
+import select
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from raft_lab.course import wire
+from raft_lab.course.confinement import MEMORY, PROCESSOR_S
+from raft_lab.raft.errors import HandlerError, RaftLabError
+from raft_lab.raft.state import Event, Outcome, State
+from raft_lab.sim.errors import TraceError
+
+SILENCE_S = 60.0
+"""Seconds without an answer, after which there will be none. A safety net: instructions are counted first."""
+LARGEST = 16 << 20
+"""Bytes in one answer; more is no answer."""
+Rules = tuple[tuple[str, ...], tuple[str, ...]]
+"""Rules that are off, and optional ones that are on."""
+
+
+ENDED_ITSELF = "It ended the process in which it ran, or hung up on the grader (with os._exit, say)."
+
+
+class Ended(Exception):
+    """The process in which the answer ran is gone, and why."""
+
+
+class Nursery:
+    """A process that has loaded everything and forks a child for each answer; see `worker.py`.
+
+    Args:
+        hash_seed: seeds the order of its sets.
+    """
+
+    def __init__(self, hash_seed: int) -> None:
+        if os.name != "posix":
+            raise RaftLabError("answers are graded on Linux or macOS; on Windows use WSL")
+        self.folder = tempfile.TemporaryDirectory(prefix="raft-lab-")
+        here, there = socket.socketpair()
+        package = str(Path(__file__).resolve().parents[2])
+        self.process = subprocess.Popen(  # noqa: S603  our own interpreter
+            [sys.executable, "-P", "-m", "raft_lab.course.worker", str(there.fileno())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self.folder.name,
+            env={"PYTHONPATH": package, "PYTHONHASHSEED": str(hash_seed), "LANG": "C.UTF-8", "HOME": self.folder.name},
+            pass_fds=(there.fileno(),),
+            start_new_session=True,
+        )
+        there.close()
+        self.control = here
+        if here.recv(16) != b"ready":
+            self.close()
+            raise RaftLabError("the process in which answers run did not start; is raft_lab installed as a whole?")
+
+    def begin(self) -> socket.socket:
+        """A line to a new child."""
+        here, there = socket.socketpair()
+        socket.send_fds(self.control, [b"begin"], [there.fileno()])
+        there.close()
+        return here
+
+    def end(self, hung_up: bool = False) -> str:
+        """End the child, and hear how it had ended before: "alive", "exit 0", "signal 9"."""
+        self.control.send(b"hung up" if hung_up else b"end")
+        return self.control.recv(16).decode()
+
+    def close(self) -> None:
+        """End all of it."""
+        self.control.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(5)
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.folder.cleanup()
+
+
+_NURSERIES: dict[tuple[int, int, int], Nursery] = {}
+
+
+def nursery(hash_seed: int) -> Nursery:
+    """This thread's nursery; it is started when it is first asked for."""
+    key = os.getpid(), threading.get_ident(), hash_seed
+    found = _NURSERIES.get(key)
+    if found is None or found.process.poll() is not None:
+        found = _NURSERIES[key] = Nursery(hash_seed)
+    return found
+
+
+@atexit.register
+def close_nurseries() -> None:
+    """End every nursery of this process."""
+    for key in list(_NURSERIES):
+        found = _NURSERIES.pop(key)
+        if key[0] == os.getpid():
+            found.close()
+
+
+class Sandbox:
+    """One answer in a process of its own.
+
+    Args:
+        hash_seed: seeds the order of its sets.
+        silence_s: how long to wait for an answer.
+    """
+
+    def __init__(self, hash_seed: int = 0, silence_s: float = SILENCE_S) -> None:
+        self.silence_s = silence_s
+        self.trouble = ""
+        """Why the process is gone."""
+        self.nursery = nursery(hash_seed)
+        self.line = self.nursery.begin()
+        self.line.setblocking(False)
+        self.known: dict[tuple[Any, ...], Outcome | str] = {}
+        """Every step so far; a text is a failure."""
+        self._states: dict[State, int] = {}
+        self._events: dict[Event, int] = {}
+        self._made = 0
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.close()
+
+    def close(self, hung_up: bool = False) -> str:
+        """End the process; how it had ended before."""
+        if self.line.fileno() < 0:
+            return ""
+        self.line.close()
+        return self.nursery.end(hung_up)
+
+    # Asking
+
+    def ask(self, *request: Any) -> Any:
+        """Send a request, and what comes back.
+
+        Raises:
+            HandlerError: the answer's code failed.
+            Ended: there is no process any more.
+        """
+        if self.trouble:
+            raise Ended(self.trouble)
+        until = time.monotonic() + self.silence_s
+        try:
+            message = pickle.dumps(request, 5)
+            self._send(struct.pack(">I", len(message)) + message, until)
+            size = struct.unpack(">I", self._receive(4, until))[0]
+            if size > LARGEST:
+                raise wire.Garbage("more than an answer can be")
+            said = wire.loads(self._receive(size, until))
+        except TimeoutError:
+            raise self._gone(f"It did not come to an end: nothing was heard of it for {self.silence_s:g} s.") from None
+        except (EOFError, OSError):
+            raise self._gone("") from None
+        except (wire.Garbage, ValueError, RecursionError) as error:
+            raise self._gone(
+                f"It wrote something else than an answer to where answers are sent: {error}"[:300]
+            ) from None
+        if isinstance(said, dict) and set(said) == {"error"}:
+            raise HandlerError(str(said["error"])[:2000])
+        return said
+
+    def _gone(self, why: str) -> Ended:
+        how = self.close(hung_up=not why)
+        self.trouble = why or _ending(how)
+        return Ended(self.trouble)
+
+    def _send(self, message: bytes, until: float) -> None:
+        view = memoryview(message)
+        while view:
+            try:
+                view = view[self.line.send(view) :]
+            except BlockingIOError:
+                self._wait(select.POLLOUT, until)
+
+    def _receive(self, count: int, until: float) -> bytes:
+        parts = []
+        while count:
+            try:
+                part = self.line.recv(min(count, 1 << 20))
+            except BlockingIOError:
+                self._wait(select.POLLIN, until)
+                continue
+            if not part:
+                raise EOFError
+            parts.append(part)
+            count -= len(part)
+        return b"".join(parts)
+
+    def _wait(self, what: int, until: float) -> None:
+        left = until - time.monotonic()
+        waiting = select.poll()
+        waiting.register(self.line, what)
+        if left <= 0 or not waiting.poll(left * 1000):
+            raise TimeoutError
+
+    # Steps
+
+    def step(self, rules: Rules, state: State, event: Event, now: int) -> Outcome:
+        """What the answer does in one step. Each is asked once.
+
+        Raises:
+            HandlerError: it failed.
+            Ended: there is no process any more.
+        """
+        key = (rules, state, event, now)
+        found = self.known.get(key)
+        if found is None:
+            found = self.known[key] = self._step(rules, state, event, now)
+        if isinstance(found, str):
+            raise HandlerError(found)
+        return found
+
+    def _step(self, rules: Rules, state: State, event: Event, now: int) -> Outcome | str:
+        number, name = self._states.get(state), self._events.get(event)
+        if number is None:
+            self._states[state] = self._made
+            self._made += 1
+        if name is None:
+            self._events[event] = len(self._events)
+        try:
+            said = self.ask("step", rules, state if number is None else number, event if name is None else name, now)
+        except HandlerError as error:
+            return str(error)
+        outcome = self._outcome(state, said)
+        if isinstance(said, list) and said and said[0] is not None:  # it has given the state a number there
+            if not isinstance(outcome, str):
+                self._states.setdefault(outcome.state, self._made)
+            self._made += 1
+        return outcome
+
+    def _outcome(self, state: State, said: Any) -> Outcome | str:
+        if isinstance(said, dict) and set(said) == {"error"}:
+            return str(said["error"])[:2000]
+        try:
+            return wire.unpack_outcome(state, said)
+        except (*wire.DAMAGE, TraceError) as error:
+            return f"a step left something behind that Raft has no place for: {error}"[:400]
+
+    def repeated(self, steps: Sequence[tuple[Any, ...]]) -> list[Outcome | str]:
+        """What it does in steps that were asked elsewhere."""
+        said = self.ask("steps", list(steps))
+        if not isinstance(said, list) or len(said) != len(steps):
+            raise self._gone("It wrote something else than an answer to where answers are sent.")
+        return [self._outcome(step[1], one) for step, one in zip(steps, said, strict=True)]
+
+    def value(self, *request: Any) -> Any:
+        """A request that is answered with a value.
+
+        Raises:
+            HandlerError: the answer's code failed, or gave what is no value.
+        """
+        said = self.ask(*request)
+        try:
+            return wire.unpack(said["value"])
+        except (*wire.DAMAGE, TraceError) as error:
+            raise HandlerError(f"what it gave is no value: {error}"[:400]) from None
+
+    def left(self, rules: Rules, verb: str, before: State, *arguments: Any) -> State:
+        """The state that `initial` or `crashed` of the answer make.
+
+        Raises:
+            HandlerError: they failed, or left what is no state.
+        """
+        said = self.ask("left", rules, verb, before, arguments)
+        try:
+            return wire.unpack_changes(before, said["changes"])
+        except (*wire.DAMAGE, TraceError) as error:
+            raise HandlerError(f"{verb} left something behind that Raft has no place for: {error}"[:400]) from None
+
+
+def _ending(how: str) -> str:
+    match how.split():
+        case ["signal", "24" | "9"]:
+            return (
+                f"The system ended it: an answer has {PROCESSOR_S} s of processor time in all, and "
+                f"{MEMORY >> 20} MiB of memory."
+            )
+        case ["signal", "11" | "7" | "6"]:
+            return "It crashed the interpreter."
+        case ["exit", _]:
+            return ENDED_ITSELF
+    return ENDED_ITSELF

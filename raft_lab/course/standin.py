@@ -1,0 +1,117 @@
+"""What a checker is given in place of a student's definition: something that looks like it and asks its process.
+
+A stand-in for a class is a subclass of the exercise's base, so that all that a checker does to a class can be done to
+it: rules are switched, clusters built, runs searched, shrunk and played. One place is another: where a step is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any, ClassVar
+
+from raft_lab.course import wire
+from raft_lab.course.sandbox import Rules, Sandbox
+from raft_lab.raft.errors import HandlerError
+from raft_lab.raft.log import Log
+from raft_lab.raft.server import Server
+from raft_lab.raft.state import Event, Outcome, State
+from raft_lab.raft.values import FrozenMap
+
+
+class StandIn:
+    """The part of a stand-in class that asks. It stands first among the bases."""
+
+    sandbox: ClassVar[Sandbox]
+    rules_off: ClassVar[tuple[str, ...]]
+    rules_on: ClassVar[tuple[str, ...]]
+
+    @classmethod
+    def _rules(cls) -> Rules:
+        return cls.rules_off, cls.rules_on
+
+    @classmethod
+    def step(cls, state: State, event: Event, now: int = 0) -> Outcome:
+        """See `Server.step`."""
+        return cls.sandbox.step(cls._rules(), state, event, now)
+
+
+def _initial(cls: Any, id: str, log: Log, current_term: int = 0, voted_for: str | None = None) -> State:
+    before = Server.initial(id, log, current_term, voted_for)
+    made: State = cls.sandbox.left(cls._rules(), "initial", before, id, log, current_term, voted_for)
+    return made
+
+
+def _crashed(cls: Any, state: State) -> State:
+    left: State = cls.sandbox.left(cls._rules(), "crashed", state, state)
+    return left
+
+
+def _asks(name: str) -> Callable[..., Any]:
+    """A method of the student's, which is asked where it is."""
+
+    def method(self: Any, *arguments: Any) -> Any:
+        cls = type(self)
+        state = State(
+            self.id, self.current_term, self.voted_for, self.log, self.commit_index, self.last_applied, self.machine,
+            self.role, extra=FrozenMap({field: self.__dict__[field] for field in (*cls.durable, *cls.volatile)}),
+        )  # fmt: skip
+        return cls.sandbox.value("method", cls._rules(), name, state, self.now, arguments)
+
+    method.__name__ = name
+    return method
+
+
+_NOT_ASKED = {"durable", "volatile", "step", "rules_on", "rules_off", "switched_from"}
+
+
+def for_class(about: dict[str, Any], base: type, sandbox: Sandbox) -> type:
+    """A stand-in for the class that a worker has told about.
+
+    Raises:
+        HandlerError: what it has told makes no sense.
+    """
+    name = _name(about)
+    if about.get("fits") is not True:
+        return type(name, (), {"__module__": __name__})
+    try:
+        fields = {kind: dict(wire.unpack(about["fields"][kind])) for kind in ("durable", "volatile")}
+        body: dict[str, Any] = {"__module__": __name__, "sandbox": sandbox, **fields}
+        for own in about["owns"]:
+            match own:
+                case "initial":
+                    body[own] = classmethod(_initial)
+                case "crashed":
+                    body[own] = classmethod(_crashed)
+                case str() if own.isidentifier() and not own.startswith("__") and own not in _NOT_ASKED:
+                    body[own] = _asks(own)
+        return type(name, (StandIn, base), body)
+    except wire.DAMAGE as error:
+        raise HandlerError(f"what it says of itself makes no sense: {error}"[:300]) from None
+
+
+def for_function(about: dict[str, Any], sandbox: Sandbox) -> Callable[..., Any]:
+    """A stand-in for a function or a generator function."""
+
+    def function(*arguments: Any) -> Any:
+        return sandbox.value("call", arguments)
+
+    def program(*arguments: Any) -> Generator[Any, Any, Any]:
+        number = sandbox.value("call", arguments)
+        how, value = "send", None
+        while True:
+            what, given = sandbox.value("go_on", number, how, value)
+            if what == "done":
+                return given
+            try:
+                how, value = "send", (yield given)
+            except Exception as error:
+                how, value = "throw", error
+
+    stand_in = program if about["kind"] == "generator" else function
+    stand_in.__name__ = stand_in.__qualname__ = _name(about)
+    return stand_in
+
+
+def _name(about: dict[str, Any]) -> str:
+    name = str(about.get("name", ""))[:60]
+    return name if name.isidentifier() else "Answer"
