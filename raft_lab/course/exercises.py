@@ -182,7 +182,7 @@ class Exercise:
             answer: the class.
             seed: chooses the random walks; an instructor may keep it to themselves.
         """
-        if refusal := self._refusal(answer):
+        if refusal := self.refusal(answer):
             return Verdict(False, refusal)
         layer, states = SITUATIONS, 0
         try:
@@ -224,7 +224,8 @@ class Exercise:
         """The smallest situation in which `answer` does not do what the rule says, or None."""
         return differences(answer, self.kinds)
 
-    def _refusal(self, answer: Any) -> str:
+    def refusal(self, answer: Any) -> str:
+        """Why `answer` cannot be an answer, or ''."""
         wanted = self.missing[0]
         if not (isinstance(answer, type) and issubclass(answer, self.base)):
             return f"Give check() your class, written as class Mine(Base): with a method {_call(self.base, wanted)}."

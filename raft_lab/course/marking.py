@@ -114,8 +114,8 @@ class _Marking:
         return Mark(self.graded.name, 0.0, self.graded.exercise.points, False, why)
 
     def _checked(self, about: Mapping[str, Any], box: Sandbox) -> Mark:
-        if impure := about.get("impure"):
-            return self.refused(str(impure)[:1000])
+        if refused := about.get("refused") or about.get("impure"):
+            return self.refused(str(refused)[:1000])
         answer = self._answer(dict(about), box)
         verdict = self.graded.exercise.check(answer, seed=self.seed)
         return mark_of(self.graded, verdict)

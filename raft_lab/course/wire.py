@@ -62,8 +62,11 @@ def _dataclasses(*modules: ModuleType) -> dict[str, type]:
 _KNOWN = _dataclasses(log, machine, membership, messages, state, requests) | {
     "Pause": clients.Pause,
     "EtcdError": EtcdError,
+    "Log": Log,
 }
 """Classes of this package whose values an answer may give."""
+_MAPS: dict[str, Callable[[Any], Any]] = {"dict": dict, "FrozenMap": lambda pairs: FrozenMap(dict(pairs))}
+_CONTAINERS = _MAPS | {"tuple": tuple, "list": list, "set": set, "frozenset": frozenset}
 _PLAIN = (type(None), bool, int, float, str)
 
 
@@ -76,12 +79,12 @@ def pack(value: Any) -> Any:
     kind = type(value)
     if kind in _PLAIN:
         return value
-    if kind is tuple or kind is list:
-        return {"tuple": [pack(item) for item in value]}
-    if kind is frozenset or kind is set:
-        return {"set": sorted((pack(item) for item in value), key=_text)}
-    if kind is FrozenMap or kind is dict:
-        return {"map": sorted(([pack(key), pack(item)] for key, item in value.items()), key=_text)}
+    if kind in (tuple, list):
+        return {kind.__name__: [pack(item) for item in value]}
+    if kind in (frozenset, set):
+        return {kind.__name__: sorted((pack(item) for item in value), key=_text)}
+    if kind in (FrozenMap, dict):
+        return {kind.__name__: sorted(([pack(key), pack(item)] for key, item in value.items()), key=_text)}
     if kind is bytes or _KNOWN.get(kind.__name__) is kind or kind in trace._PLAIN:
         return {"ours": trace.encode(value), "kind": kind.__name__}
     try:
@@ -103,16 +106,13 @@ def unpack(data: Any) -> Any:
     match data:
         case None | bool() | int() | float() | str():
             return data
-        case {"tuple": list(items), **rest} if not rest:
-            return tuple(unpack(item) for item in items)
-        case {"set": list(items), **rest} if not rest:
-            return frozenset(unpack(item) for item in items)
-        case {"map": list(pairs), **rest} if not rest:
-            return FrozenMap({unpack(key): unpack(item) for key, item in pairs})
         case {"ours": value, "kind": str(name), **rest} if not rest:
             return _ours(value, name)
         case {"opaque": [str(kind), str(shown), str(bytes_)], **rest} if not rest:
             return Opaque(kind[:80], shown[:80], bytes_)
+        case dict() if len(data) == 1 and (name := next(iter(data))) in _CONTAINERS and isinstance(data[name], list):
+            items = [unpack(item) if name not in _MAPS else tuple(map(unpack, item)) for item in data[name]]
+            return _CONTAINERS[name](items)
     raise Garbage(f"{data!r} is no value"[:200])
 
 

@@ -178,7 +178,10 @@ class Child:
             return {"missing": str(error)}
         except (Exception, SystemExit, GeneratorExit) as error:
             return {"failed": _told(error)}
-        return {"note": note, "held": self.held, **self._about(base)}
+        about = {"note": note, "held": self.held, **self._about(base)}
+        if about.get("fits") and hasattr(exercise, "refusal"):
+            about["refused"] = exercise.refusal(self.answer)
+        return about
 
     def _about(self, base: type) -> dict[str, Any]:
         answer = self.answer
@@ -259,6 +262,7 @@ class Child:
 
     def do_call(self, arguments: tuple[Any, ...]) -> Any:
         """What a function gives; or, of a generator function, under which number it runs."""
+        arguments = wire.thaw(arguments)
         if self.answer.__code__.co_flags & 0x20:
             self.running.append(self.answer(*arguments))
             return {"value": len(self.running) - 1}
