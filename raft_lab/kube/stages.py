@@ -1,0 +1,44 @@
+"""Where lessons and experiments about elections in Kubernetes begin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from raft_lab.kube.electors import SIDECAR, Electors
+from raft_lab.kube.guarded import NONE
+from raft_lab.kv.server import KVServer
+from raft_lab.sim.cluster import Cluster
+from raft_lab.sim.schedule import Timing
+
+PODS = ("pod-a", "pod-b", "pod-c")
+CALM = Timing(heartbeat_us=250_000, election_timeout_us=(1_000_000, 2_000_000))
+"""Calmer than etcd, whose heartbeats are 100 ms and election timeouts 1 s: minutes go by here."""
+
+
+def three_pods(*, seed: int = 7, fencing: str = NONE, **settings: Any) -> Electors:
+    """Three pods that stand for election, on an API server whose etcd has three members; they have elected a leader.
+
+    A process that has ended is started again, 20 s later: Kubernetes does so, and waits longer each time.
+
+    Args:
+        seed: chooses the whole run.
+        fencing: "none", "resourceVersion" or "leaseTransitions"; see `Electors`.
+        settings: see `raft_lab.kube.electors.Settings`; durations are seconds.
+    """
+    cluster = Cluster(3, server=KVServer, seed=seed, timing=CALM)
+    cluster.run_until(leader=True)
+    electors = Electors(cluster, fencing=fencing, **{"restart_after": 20.0, **settings})
+    for pod in PODS:
+        electors.start(pod)
+        electors.run(0.2)  # two sidecars that begin in the same moment both want to make the object, and one ends
+    return electors
+
+
+def demo_of_2019(*, seed: int = 7, ttl: float = 10.0) -> Electors:
+    """The demo application: three pods, in each the sidecar `leader-elector:0.5`; the record is an annotation.
+
+    Args:
+        seed: chooses the whole run.
+        ttl: how long a lease lasts, in seconds: the sidecar's `--ttl`.
+    """
+    return three_pods(seed=seed, kind=SIDECAR, ttl=ttl)
