@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from raft_lab.check.bounds import Bounds, Left
 from raft_lab.check.invariants import INVARIANTS, Change, Invariant, of_scope
 from raft_lab.check.moves import Moves
 from raft_lab.check.remembering import Remembering
-from raft_lab.check.search import Bag, Interned, Move, Remembered, Renaming, Vector
+from raft_lab.check.search import Bag, Interned, Move, Part, Remembered, Renaming, Vector
 from raft_lab.check.symmetry import renamed
 from raft_lab.raft.messages import Message
 from raft_lab.raft.state import Rejected, State
@@ -92,9 +93,6 @@ class Engine:
         self._options = Remembered(self._options_of)
         self._steps = Remembered(self._step)
         self._received = Remembered(self._receive)
-        self._losses = Remembered(self._losses_of)
-        self._drop: Remembered[int, Action] = Remembered(lambda message: Drop(self.messages.seen[message]))
-        self._duplicate: Remembered[int, Action] = Remembered(lambda message: Duplicate(self.messages.seen[message]))
         self._index = {name: i for i, name in enumerate(self.names)}
 
     # What the search asks
@@ -107,27 +105,44 @@ class Engine:
         bag = [self.messages[message] for message, copies in world.network.items() for _ in range(copies)]
         return (*servers, self.locals[world.ghosts], self.locals[left]), tuple(sorted(bag))
 
-    def moves(self, vector: Vector) -> Iterator[Move]:
-        """What may happen on each server."""
-        ghosts, left = vector[-2:]
-        for i in range(len(self.names)):
-            for action, paid in self._options[vector[i], left]:
-                step = self._steps[vector[i], ghosts, action]
-                if step is not None:
-                    yield self._move(vector, i, step, None, paid)
-
-    def receipts(self, vector: Vector, message: int) -> Iterator[Move]:
-        """A message arrives, or is lost, or is duplicated."""
-        *servers, ghosts, left = vector
+    def moves(self, message: int | None) -> list[Part]:
+        """What may happen on each server; or a message arrives where it can, or is lost, or is duplicated."""
+        n = len(self.names)
+        if message is None:
+            return [((i, n, n + 1), self._actions) for i in range(n)]
         m = self.messages.seen[message]
-        i = self._index.get(m.dst)
-        if i is not None and (m.src, m.dst) not in self.start.cuts and not self._local(servers[i]).crashed:
-            yield self._move(vector, i, self._received[servers[i], ghosts, message], message, left)
-        dropped, duplicated = self._losses[left]
-        if dropped is not None:
-            yield Move(self._drop[message], (*servers, ghosts, dropped), message)
-        if duplicated is not None:
-            yield Move(self._duplicate[message], (*servers, ghosts, duplicated), None, (message,))
+        parts: list[Part] = []
+        if m.dst in self._index and (m.src, m.dst) not in self.start.cuts:
+            parts.append(((self._index[m.dst], n), partial(self._arrivals, message)))
+        if self.bounds.drops or self.bounds.duplicates:
+            parts.append(((n + 1,), partial(self._losses, message)))
+        return parts
+
+    def _actions(self, locals: Vector) -> Iterator[Move]:
+        number, ghosts, left = locals
+        for action, paid in self._options[number, left]:
+            step = self._steps[number, ghosts, action]
+            if step is not None:
+                yield self._move(step, (step.local, step.ghosts, paid), None)
+
+    def _arrivals(self, message: int, locals: Vector) -> Iterator[Move]:
+        number, ghosts = locals
+        if not self._local(number).crashed:
+            step = self._received[number, ghosts, message]
+            yield self._move(step, (step.local, step.ghosts), message)
+
+    def _losses(self, message: int, locals: Vector) -> Iterator[Move]:
+        left = self.locals.seen[locals[0]]
+        assert isinstance(left, Left)
+        if left.drops:
+            yield Move(Drop(self.messages.seen[message]), (self.locals[left.less("drops")],), message)
+        if left.duplicates:
+            paid = self.locals[left.less("duplicates")]
+            yield Move(Duplicate(self.messages.seen[message]), (paid,), None, (message,))
+
+    def _move(self, step: Step, locals: Vector, taken: int | None) -> Move:
+        doubt = step if step.commits or step.whole else None
+        return Move(step.action, locals, taken, step.sent, step.broken, doubt=doubt)
 
     def after(self, bag: Bag, taken: int | None, sent: tuple[int, ...]) -> Bag | None:
         """The network is a bag: equal messages are counted."""
@@ -189,13 +204,6 @@ class Engine:
             for action, cost in self.options.of(local.state, local.crashed, left)
         )
 
-    def _losses_of(self, number: int) -> tuple[int | None, int | None]:
-        """What is left after a drop and after a duplication; None where there may be no more of them."""
-        left = self.locals.seen[number]
-        assert isinstance(left, Left)
-        dropped = self.locals[left.less("drops")] if left.drops else None
-        return dropped, self.locals[left.less("duplicates")] if left.duplicates else None
-
     def _receive(self, key: tuple[int, int, int]) -> Step:
         number, ghosts, message = key
         m = self.messages.seen[message]
@@ -228,32 +236,31 @@ class Engine:
 
     # Whether anything is broken
 
-    def _move(self, vector: Vector, i: int, step: Step, taken: int | None, left: int) -> Move:
-        local, was = step.local, vector[i]
-        if local == was and step.ghosts == vector[-2] and left == vector[-1]:
-            return Move(step.action, vector, taken, step.sent, step.broken)
-        after = (*vector[:i], local, *vector[i + 1 : -2], step.ghosts, left)
-        broken = (
-            step.broken
-            or (local != was and not self._friends[local].issuperset(after[:-2]) and self._clashes(local, i, after))
-            or (step.commits and not all(self._sound[other, step.ghosts] for other in after[:-2]))
-            or (bool(step.whole) and self._breaks_the_whole(step, after))
-        )
-        return Move(step.action, after, taken, step.sent, broken)
+    def sound(self, vector: Vector) -> bool:
+        """Whether all servers may stand beside each other."""
+        servers = vector[:-2]
+        return not any(self._clashes(number, servers[:i]) for i, number in enumerate(servers))
+
+    def breaks(self, doubt: Step, vector: Vector) -> bool:
+        """Whether a step that commits, or is otherwise everybody's affair, may lead here."""
+        if doubt.commits and not all(self._sound[other, doubt.ghosts] for other in vector[:-2]):
+            return True
+        if not doubt.whole:
+            return False
+        world = self.world(vector)
+        return any(invariant.ask(doubt.change, world) for invariant in doubt.whole)
 
     def _is_sound(self, key: tuple[int, int]) -> bool:
         state, ghosts = self._local(key[0]).state, self.locals.seen[key[1]]
         return not (any(i.ask(state) for i in self._of_server) or any(i.ask(state, ghosts) for i in self._of_history))
 
-    def _clashes(self, number: int, i: int, vector: Vector) -> bool:
-        friends, state = self._friends[number], self._local(number).state
-        for other in (*vector[:i], *vector[i + 1 : -2]):
-            if other not in friends:
-                if any(invariant.ask(state, self._local(other).state) for invariant in self._of_pair):
-                    return True
-                friends.add(other)
+    def _clashes(self, number: int, others: Vector) -> bool:
+        friends = self._friends[number]
+        if friends.issuperset(others):
+            return False
+        state = self._local(number).state
+        for other in others:
+            if any(invariant.ask(state, self._local(other).state) for invariant in self._of_pair):
+                return True
+        friends.update(others)
         return False
-
-    def _breaks_the_whole(self, step: Step, vector: Vector) -> bool:
-        world = self.world(vector)
-        return any(invariant.ask(step.change, world) for invariant in step.whole)

@@ -17,7 +17,7 @@ from raft_lab.check.engine import Engine
 from raft_lab.check.invariants import INVARIANTS, Invariant, broken_by, broken_in
 from raft_lab.check.purity import refuse_impure
 from raft_lab.check.remembering import is_reference
-from raft_lab.check.search import BEYOND, Found, Search
+from raft_lab.check.search import NOWHERE, Found, Search
 from raft_lab.check.symmetry import symmetries
 from raft_lab.raft.errors import HandlerError, RaftLabError
 from raft_lab.sim.actions import Action
@@ -217,7 +217,7 @@ class _Exploration:
             counterexample = counterexample or self.counterexample(found)
         except HandlerError as error:
             failure, found, counterexample = str(error), search.found(), None
-            if engine.doing is not None and search.at != BEYOND:
+            if engine.doing is not None and search.at != NOWHERE:
                 failing = self.run((*search.path(search.at), engine.doing))
         if found.stopped in ("depth", "states"):
             engine.hit.add(found.stopped)

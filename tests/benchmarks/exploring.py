@@ -34,12 +34,11 @@ def timed(run: Callable[[], Any]) -> tuple[Any, float]:
 
 
 def warmed(engine: Engine, search: Search | None = None) -> Search:
-    """A search that knows the engine's steps already, and those of the vectors too if `search` had found them."""
+    """A search that knows the engine's steps already, and what becomes of vectors and bags too if `search` knew."""
     warm = Search(engine)
     if search is not None:
-        warm.vectors, warm.bags = search.vectors, search.bags
-        for table in ("_own", "_with", "_kinds", "_tables"):
-            getattr(warm, table).update(getattr(search, table))
+        for known in ("bags", "_with", "_events", "_tables", "_least", "_sound", "_doubts", "_asked"):
+            setattr(warm, known, getattr(search, known))
     return warm
 
 
@@ -61,13 +60,12 @@ def explored(bounds: Bounds, symmetric: bool) -> tuple[float, float]:
     _, all_known = timed(lambda: warmed(engine, search).run(bounds.depth, bounds.states))
     line("with symmetry" if symmetric else "steps remembered", found.states, found.transitions, found.depth, cold)
     print(
-        f"{'':18} {engine.behaviour.calls:,} handler calls, {len(search.vectors):,} vectors, "
-        f"{len(search.bags):,} bags, {len(engine.messages):,} messages; "
-        f"{search.memory() / found.states:,.0f} bytes a state in its tables"
+        f"{'':18} {engine.behaviour.calls:,} handler calls, {len(engine.messages):,} messages, "
+        f"{len(search.bags):,} bags; {search.memory() / found.states:,.0f} bytes a state in its tables"
     )
     print(
         f"{'':18} time: handlers and invariants {1 - steps_known / cold:4.0%}, "
-        f"steps of vectors {(steps_known - all_known) / cold:4.0%}, look-ups {all_known / cold:4.0%}"
+        f"vectors and bags {(steps_known - all_known) / cold:4.0%}, look-ups {all_known / cold:4.0%}"
     )
     return found.states / cold, found.transitions / cold
 

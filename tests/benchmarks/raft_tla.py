@@ -16,9 +16,10 @@ import argparse
 import itertools
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
-from raft_lab.check.search import Bag, Found, Interned, Move, Remembered, Renaming, Search, Vector
+from raft_lab.check.search import Bag, Found, Interned, Move, Part, Remembered, Renaming, Search, Vector
 
 FOLLOWER, CANDIDATE, LEADER = "Follower", "Candidate", "Leader"
 NIL = -1
@@ -251,39 +252,35 @@ class RaftTla:
         self.renamings: tuple[Renaming, ...] = orders if symmetry else orders[:1]
         self._own = Remembered(self._own_steps)
         self._received = Remembered(self._steps_with)
-        self._friends: Remembered[int, set[int]] = Remembered(lambda number: {number})
-        """Of each local state those with which it breaks nothing."""
+        self._go_together = Remembered(lambda pair: not clash(*[self.locals.seen[number] for number in pair]))
 
     def first(self) -> tuple[Vector, Bag]:
         n = self.bounds.servers
         return tuple(self.locals[initial(i, n)] for i in range(n)), ()
 
-    def moves(self, vector: Vector) -> Iterator[Move]:
-        for i, number in enumerate(vector):
-            for step in self._own[number]:
-                yield self._move(vector, i, None, step)
+    def moves(self, message: int | None) -> list[Part]:
+        if message is None:
+            return [((i,), self._actions) for i in range(self.bounds.servers)]
+        return [((self.messages.seen[message].dst,), partial(self._receipts, message))]
 
-    def receipts(self, vector: Vector, message: int) -> Iterator[Move]:
-        i = self.messages.seen[message].dst
-        for step in self._received[vector[i], message]:
-            yield self._move(vector, i, message, step)
-        yield Move(("DuplicateMessage", message), vector, None, (message,))
-        yield Move(("DropMessage", message), vector, message)
+    def _actions(self, locals: Vector) -> Iterator[Move]:
+        for step in self._own[locals[0]]:
+            yield self._move(None, step)
 
-    def _move(self, vector: Vector, i: int, message: int | None, step: Any) -> Move:
+    def _receipts(self, message: int, locals: Vector) -> Iterator[Move]:
+        for step in self._received[locals[0], message]:
+            yield self._move(message, step)
+        yield Move(("DuplicateMessage", message), locals, None, (message,))
+        yield Move(("DropMessage", message), locals, message)
+
+    def _move(self, message: int | None, step: Any) -> Move:
         name, number, sent, takes, within = step
-        taken = message if takes else None
-        if number == vector[i]:
-            return Move(name, vector, taken, sent)
-        after = (*vector[:i], number, *vector[i + 1 :])
-        broken = not self._friends[number].issuperset(after) and self._clashes(number, after)
-        return Move(name, after if within else None, taken, sent, broken)
+        return Move(name, (number,), message if takes else None, sent, beyond=not within)
 
-    def _clashes(self, number: int, vector: Vector) -> bool:
-        for other in vector:
-            if other != number and clash(self.locals.seen[number], self.locals.seen[other]):
-                return True
-        self._friends[number].update(vector)
+    def sound(self, vector: Vector) -> bool:
+        return all(self._go_together[pair] for pair in itertools.combinations(vector, 2))
+
+    def breaks(self, doubt: None, vector: Vector) -> bool:
         return False
 
     def after(self, bag: Bag, taken: int | None, sent: tuple[int, ...]) -> Bag | None:
@@ -402,7 +399,7 @@ def main() -> None:
         if symmetry is not None:
             print(
                 f"{'':16} {len(system.locals)} local states, {len(system.messages)} messages, {len(search.bags)} bags, "
-                f"{len(search.vectors):,} vectors, {system.calls:,} handler calls, "
+                f"{system.calls:,} handler calls, "
                 f"{search.memory() / found.states:,.0f} bytes a state"
             )
     if not options["no_plain"]:

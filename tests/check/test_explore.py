@@ -116,7 +116,7 @@ def test_it_sees_what_a_search_without_any_ideas_sees(model):
     search = Search(engine)
     found = search.run(bounds.depth)
     assert (found.states, found.transitions, found.depth) == (len(seen.states), seen.transitions, seen.depth)
-    assert {situation(engine, search, state) for state in search.parents if state >= 0} == seen.states
+    assert {situation(engine, search, state) for state in search.within()} == seen.states
     assert len(seen.states) > 100
 
 
@@ -380,16 +380,16 @@ def test_a_budget_limits_how_often_it_happens_in_a_run(budget):
 def every_run(cluster: Cluster, depth: int, **limits: int) -> list[list]:
     """Runs of at most `depth` actions, read off the search's own list of moves."""
     engine = Engine(cluster.world, Bounds(depth=depth, messages=99, **limits))
+    search = Search(engine)
     runs, frontier = [[]], [([], *engine.first())]
     for _ in range(depth):
         grown = []
         for run, vector, bag in frontier:
             world = engine.world(vector, bag)
-            for move in [*engine.moves(vector), *(m for message in set(bag) for m in engine.receipts(vector, message))]:
+            for move, servers, after in search.moves(vector, bag):
                 assert move.label.refusal(world) is None, move.label
-                after = engine.after(bag, move.taken, move.sent)
-                assert engine.world(move.vector, after) == move.label.perform(world).world
-                grown.append(([*run, move.label], move.vector, after))
+                assert engine.world(servers, after) == move.label.perform(world).world
+                grown.append(([*run, move.label], servers, after))
         runs += [run for run, *_ in grown]
         frontier = random.Random(1).sample(grown, min(len(grown), 60))
     return runs
