@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, TypeAlias
 
+from raft_lab.sim import share
 from raft_lab.sim.actions import Swap, Wait
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.tape import Step
@@ -33,6 +34,7 @@ class Standing:
         reached: for each milestone, whether it has come about.
         actions: what the learner has done; letting the clock run is free.
         points: what it is worth to a course.
+        way: the run as a line of text, to be handed in; '' if it does not solve the puzzle.
     """
 
     puzzle: Puzzle
@@ -41,6 +43,7 @@ class Standing:
     reached: tuple[bool, ...] = ()
     actions: int = 0
     points: float = 0.0
+    way: str = ""
 
     def __str__(self) -> str:
         marks = [
@@ -59,8 +62,14 @@ class Standing:
         return (
             f"<div style='border-left:4px solid {colour};padding:2px 14px;margin:8px 0;max-width:760px'>"
             f"<p style='margin:6px 0'><strong>{'✓ ' if self.solved else ''}{escape(self.summary)}</strong></p>"
-            f"<ul style='margin:4px 0;padding:0'>{rows}</ul></div>"
+            f"<ul style='margin:4px 0;padding:0'>{rows}</ul>{self._to_hand_in()}</div>"
         )
+
+    def _to_hand_in(self) -> str:
+        if not self.way:
+            return ""
+        line = f"<code style='overflow-wrap:anywhere;user-select:all'>{escape(self.way)}</code>"
+        return f"<details><summary>To hand it in, in a course</summary>{line}</details>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +125,7 @@ class Puzzle:
             return Standing(
                 self, False, f"It came about, but took {done} actions; {self.budget} are enough.", reached, done
             )
-        return Standing(self, True, f"Solved, with {used}.", reached, done, self.points)
+        return Standing(self, True, f"Solved, with {used}.", reached, done, self.points, share.write_way(run[-1]))
 
     def _all_reached(self, run: Run) -> bool:
         return all(milestone.reached(run) for milestone in self.milestones)

@@ -46,6 +46,13 @@ for index, entry in enumerate(m.entries, start=m.prev_log_index + 1):
     elif index >= self.log.first_index and self.log.term(index) != entry.term:
         self.log = self.log.truncate(index).append(entry)
 """,
+    "figure-8": """\
+my_run = (
+    "raft-lab-way:1;deliver:S1>S3;deliver:S3>S1;deliver:S1>S3;crash:S1;restart:S5;timeout:S5;"
+    "timeout:S5;deliver:S5>S3#13;deliver:S3>S5;deliver:S5>S4#14;deliver:S4>S5;deliver:S5>S3#19;"
+    "deliver:S3>S5;deliver:S5>S3#22;end=f7cbf3"
+)
+""",
     # Lesson 03
     "compact": """\
 index = self.last_applied
@@ -65,6 +72,11 @@ if index > self.commit_index:
     self.commit_index = self.last_applied = index
     self.machine = m.snapshot.machine
 """,
+    "left-behind": """\
+my_run = (
+    "raft-lab-way:1;crash:S3;propose:S1:set+x+1;step:3;compact:S1;restart:S3;step:3;end=1b3e7f"
+)
+""",
     # Lesson 04
     "has-quorum": """\
 halves = (self.configuration.voters, self.configuration.old)
@@ -78,6 +90,13 @@ if self.log.configuration_index <= self.commit_index:
     elif not now.is_voter(self.id):
         self.hand_over_and_go()
 """,
+    "move-house": """\
+my_run = (
+    "raft-lab-way:1;boot:S4;boot:S5;boot:S6;reconfigure:S1:S1,S2,S3:S4,S5,S6;step:72;"
+    "reconfigure:S1:S4,S5,S6;step:82;crash:S1;crash:S2;crash:S3;propose:S4:set+y+2;step:5;"
+    "end=929393"
+)
+""",
     # Lesson 05
     "sessions": """\
 if command.seq <= known.seq:
@@ -86,7 +105,27 @@ if command.seq <= known.seq:
     "answer-reads": """\
 fresh = self.has_committed_in_its_term() and self.quorum_min(self.acked_round) >= read.round
 """,
+    "stale-read": """\
+my_run = (
+    "raft-lab-way:1;partition:S1,S2|S3,S4,S5;step:75;propose:S3:set+x+new;step:19;"
+    "read:S1:r97:local;end=897f3a"
+)
+""",
     # Lesson 06
+    "revisions": """\
+next_revision, changed = revision + 1, False
+for op in ops:
+    old = keys.get(op.key)
+    if isinstance(op, Put):
+        created, version = (old.create_revision, old.version) if old else (next_revision, 0)
+        keys[op.key] = KeyValue(op.key, op.value, created, next_revision, version + 1)
+        changed = True
+    elif old:
+        del keys[op.key]
+        changed = True
+if changed:
+    revision = next_revision
+""",
     "increment": """\
 unchanged = mod_revision(key) == (found.kvs[0].mod_revision if found.kvs else 0)
 response = yield Txn(compare=[unchanged], success=[Put(key, str(count + 1))])
@@ -94,6 +133,13 @@ if response.succeeded:
     return
 """,
     # Lesson 08
+    "invariant": """\
+for one, other in combinations(world.servers.values(), 2):
+    for index in range(1, min(one.commit_index, other.commit_index) + 1):
+        if one.log.entry(index) != other.log.entry(index):
+            return False
+return True
+""",
     "hide-a-bug": """\
 def log_is_up_to_date(self, last_log_index, last_log_term):
     return last_log_index >= self.log.last_index

@@ -25,7 +25,7 @@ from raft_lab.sim.arguments import (
     server_set,
     step_count,
 )
-from raft_lab.sim.errors import ActionRefused, UnknownName
+from raft_lab.sim.errors import ActionRefused, TraceError, UnknownName
 from raft_lab.sim.handles import Proposal, ReadHandle, Transfer
 from raft_lab.sim.schedule import Schedule, Timing
 from raft_lab.sim.tape import Step, Tape, Violation
@@ -632,14 +632,34 @@ class Cluster:
         start, parts, end = share.read(text, [Server, *servers])
         with share.explained(text):
             cluster = cls(**start)
-            for number, part in enumerate(parts, start=1):
-                with share.at_part(number, part):
-                    if isinstance(part, int):
-                        cluster.step(part)
-                    else:
-                        cluster.perform(part(cluster.now))
-            share.verify(cluster.now, end)
+            cluster._do_again(parts, end)
         return cluster
+
+    def share_way(self) -> str:
+        """The way to the present step from where this cluster began, wherever that is, as one line of text."""
+        with self.lock:
+            return share.write_way(self.now)
+
+    def follow_way(self, text: str) -> None:
+        """Do from here what `share_way` has written down of another cluster that stood here.
+
+        Raises:
+            TraceError: the text is damaged, of a newer version, or leads elsewhere from here.
+        """
+        if not isinstance(text, str):
+            raise TraceError(f"a way is text such as 'raft-lab-way:1;crash:S1;step:40', not {text!r}"[:200])
+        parts, end = share.read_way(text)
+        with share.explained(text):
+            self._do_again(parts, end)
+
+    def _do_again(self, parts: Sequence[Any], end: str) -> None:
+        for number, part in enumerate(parts, start=1):
+            with share.at_part(number, part):
+                if isinstance(part, int):
+                    self.step(part)
+                else:
+                    self.perform(part(self.now))
+        share.verify(self.now, end)
 
     # What rooms above add
 

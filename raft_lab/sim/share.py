@@ -46,9 +46,18 @@ _BY_VERB: dict[str, type[Action]] = {Swap.verb: Swap, **{action.verb: action for
 
 def write(now: Step) -> str:
     """The way to this step."""
-    path = now.path()
-    parts, timed = [f"raft-lab:{VERSION}", *_start(path[0])], 0
-    for step in [*path[1:], None]:
+    return ";".join([f"raft-lab:{VERSION}", *_start(now.path()[0]), *_acts(now)])
+
+
+def write_way(now: Step) -> str:
+    """What was done on the way to this step, without how the cluster was made."""
+    return ";".join([f"raft-lab-way:{VERSION}", *_acts(now)])
+
+
+def _acts(now: Step) -> list[str]:
+    parts: list[str] = []
+    timed = 0
+    for step in [*now.path()[1:], None]:
         if step is not None and step.timed:
             timed += 1
             continue
@@ -57,7 +66,7 @@ def write(now: Step) -> str:
             timed = 0
         if step is not None:
             parts.append(_act(step))
-    return ";".join([*parts, f"end={_end(now)}"])
+    return [*parts, f"end={_end(now)}"]
 
 
 def part(step: Step) -> str:
@@ -77,24 +86,41 @@ def read(text: str, servers: Sequence[type[Server]]) -> tuple[dict[str, Any], li
     if not isinstance(text, str):
         raise TraceError(f"a share string is text such as 'raft-lab:1;5;seed=7;step:23', not {text!r}"[:200])
     known = {server.__name__: server for server in servers_given(servers)}
-    parts = [part for part in "".join(text.split()).split(";") if part]
     with explained(text):
-        if len(text) > LONGEST:
-            raise _Wrong(f"it is longer than {LONGEST} characters")
-        name, _, version = (parts or [""])[0].partition(":")
-        if name != "raft-lab" or not version.isdecimal():
-            raise _Wrong("it does not begin with raft-lab: and a version")
-        if int(version) > VERSION:
-            raise _Wrong(f"it has version {version}, and this raft_lab reads up to {VERSION}: upgrade raft_lab")
+        parts = _parts(text, "raft-lab")
         if len(parts) < 2:
             raise _Wrong("it does not say how many servers there are; was it cut short?")
         end = parts.pop().partition("=")[2] if parts[-1].startswith("end=") else ""
         settings = [part for part in parts[2:] if "=" in part]
         start = _read_start(parts[1], dict(part.split("=", 1) for part in settings), known)
-        acts = [_read_act(part, known) for part in parts[2:] if "=" not in part]
-        if sum(part for part in acts if isinstance(part, int)) > MOST_STEPS:
-            raise _Wrong(f"it takes more than {MOST_STEPS} steps")
-        return start, acts, end
+        return start, _read_acts([part for part in parts[2:] if "=" not in part], known), end
+
+
+def read_way(text: str) -> tuple[list[Part], str]:
+    """What to do, and where it should end; what `write_way` wrote."""
+    with explained(text):
+        parts = _parts(text, "raft-lab-way")
+        end = parts.pop().partition("=")[2] if parts[-1].startswith("end=") else ""
+        return _read_acts(parts[1:], {"Server": Server}), end
+
+
+def _parts(text: str, kind: str) -> list[str]:
+    if len(text) > LONGEST:
+        raise _Wrong(f"it is longer than {LONGEST} characters")
+    parts = [part for part in "".join(text.split()).split(";") if part]
+    name, _, version = (parts or [""])[0].partition(":")
+    if name != kind or not version.isdecimal():
+        raise _Wrong(f"it does not begin with {kind}: and a version")
+    if int(version) > VERSION:
+        raise _Wrong(f"it has version {version}, and this raft_lab reads up to {VERSION}: upgrade raft_lab")
+    return parts
+
+
+def _read_acts(parts: list[str], known: dict[str, type[Server]]) -> list[Part]:
+    acts = [_read_act(part, known) for part in parts]
+    if sum(part for part in acts if isinstance(part, int)) > MOST_STEPS:
+        raise _Wrong(f"it takes more than {MOST_STEPS} steps")
+    return acts
 
 
 def verify(now: Step, end: str) -> None:

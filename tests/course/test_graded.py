@@ -25,7 +25,9 @@ def test_the_answer_is_asked_for_where_the_register_says(graded):
     assert len(cells) == 1
     assert cells[0]["metadata"]["nbgrader"]["solution"]
     assert cells[0]["metadata"]["nbgrader"]["grade_id"] == graded.name
-    names = [getattr(node, "name", "") for node in ast.parse("".join(cells[0]["source"])).body]
+    body = ast.parse("".join(cells[0]["source"])).body
+    names = [getattr(node, "name", "") for node in body]
+    names += [target.id for node in body if isinstance(node, ast.Assign) for target in node.targets]
     assert graded.defines in names
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from raft_lab import Cluster, Server
 from raft_lab.course import tasks
 from raft_lab.course.puzzles import Puzzle
+from raft_lab.course.runs import FIGURE_8_RUN, RunExercise
 from raft_lab.sim.scenarios import Stage
 
 
@@ -157,3 +159,37 @@ def test_the_board_below_the_lab_follows_the_run() -> None:
     two_leaders(cluster)
 
     assert "Solved, with 6 of 8 actions." in board.value
+
+
+@pytest.mark.parametrize(("puzzle", "solve"), SOLUTIONS.values(), ids=SOLUTIONS)
+def test_a_solved_puzzle_gives_a_line_that_does_it_again(puzzle: Puzzle, solve: Callable[[Cluster], None]) -> None:
+    cluster = puzzle.begin()
+    solve(cluster)
+    line = puzzle.check(cluster).way
+
+    again = puzzle.begin()
+    again.follow_way(line)
+
+    assert puzzle.check(again).solved
+    assert RunExercise(puzzle).check(line).points == puzzle.points
+    assert line in puzzle.check(again)._repr_html_().replace("&gt;", ">")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("", "No run yet"),
+        (7, "No run yet"),
+        ("raft-lab:1;5;seed=7", "does not begin with raft-lab-way"),
+        ("raft-lab-way:1;crash:S9;end=00", "S9"),
+        ("raft-lab-way:1;crash:S1;end=000000", "leads elsewhere"),
+        ("raft-lab-way:1;step:99999999", "more than 100000 steps"),
+        ("raft-lab-way:1;swap:without~durable+vote", "changes the rules of Raft"),
+        ("raft-lab-way:1;crash:S1", "Not yet"),
+    ],
+)
+def test_a_line_that_solves_nothing_is_told_why(line: Any, said: str) -> None:
+    verdict = FIGURE_8_RUN.check(line)
+    assert not verdict.passed
+    assert verdict.points == 0
+    assert said in verdict.summary
