@@ -76,6 +76,9 @@ class Line(Protocol):
     def members(self) -> list[dict[str, Any]]:
         """What each member says of itself."""
 
+    def close(self) -> None:
+        """Let go of what is open."""
+
 
 class KV:
     """A client of etcd's key-value store.
@@ -299,6 +302,10 @@ class KV:
 
         return pd.DataFrame(self.line.members()).set_index("member")
 
+    def close(self) -> None:
+        """Let go of all connections to a real etcd; watches and what keeps leases alive end. A cluster has none."""
+        self.line.close()
+
     def history(self) -> Any:
         """What all clients of the cluster asked and were told, for `check_linearizable`."""
         if not isinstance(self.line, InCluster):
@@ -429,6 +436,9 @@ class InCluster:
             raise ActionRefused(f"wait takes a number of seconds above 0, not {seconds!r}")
         with self.cluster.lock:
             self.clients.run(seconds * 1000)
+
+    def close(self) -> None:
+        pass
 
     def members(self) -> list[dict[str, Any]]:
         return [_status(self.cluster, name) for name in self.cluster.servers]

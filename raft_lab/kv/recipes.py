@@ -8,9 +8,12 @@ Each recipe is a program (see clients.py): it yields requests and is sent the re
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
+from raft_lab.kv.calls import Unknown
 from raft_lab.kv.clients import Pause, Program
+from raft_lab.kv.errors import EtcdError
 from raft_lab.kv.requests import (
     Compare,
     CompareTarget,
@@ -113,9 +116,10 @@ def leader(name: str | bytes) -> Program:
 
 
 def keep_alive(lease: int, ttl: int) -> Program:
-    """Renew a lease three times in its life, until it is over nevertheless."""
+    """Renew a lease three times in its life, until it is over nevertheless. Where nobody answers, try again."""
     while True:
         yield Pause(ttl * 1_000_000 // 3)
-        response = yield LeaseKeepAlive(lease)
-        if response.ttl == 0:
-            return
+        with contextlib.suppress(EtcdError, Unknown):
+            response = yield LeaseKeepAlive(lease)
+            if response.ttl == 0:
+                return

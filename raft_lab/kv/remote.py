@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,14 +17,23 @@ from raft_lab.kv.requests import LeaseKeepAlive, Request, WatchCreate
 from raft_lab.kv.watching import Told
 from raft_lab.raft.errors import RaftLabError
 
-REFUSED = "failed to connect"
-"""In gRPC's words for a connection that never came about: nothing was sent then."""
+REFUSED = ("failed to connect", "rpc not supported for learner", "etcdserver: no leader")
+"""What a request that was not even begun ends with: gRPC's words where nobody listens, and etcd's own."""
 IN_DOUBT = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN")
 """Errors after which nobody can say whether the request was carried out."""
+PAUSE = 0.1
+"""Seconds between two rounds of asking all members."""
+_CHANNEL = {
+    "grpc.max_receive_message_length": -1,
+    "grpc.keepalive_time_ms": 10_000,  # a member that hangs is noticed by those who only listen
+    "grpc.keepalive_timeout_ms": 5_000,
+    "grpc.initial_reconnect_backoff_ms": 200,
+    "grpc.max_reconnect_backoff_ms": 2_000,
+}
 
 
 class Remote:
-    """A line to the members of an etcd; the first one that answers is asked.
+    """A line to the members of an etcd: one of them is asked, as long as it answers, and then the next one.
 
     Args:
         addresses: host and port of each member.
@@ -38,8 +48,10 @@ class Remote:
         self.addresses = addresses
         self.timeout = timeout
         self._grpc = _grpc()
-        options = [("grpc.max_receive_message_length", -1)]
-        self.channels = [self._grpc.insecure_channel(address, options) for address in addresses]
+        self.channels = [self._grpc.insecure_channel(address, [*_CHANNEL.items()]) for address in addresses]
+        self.closed = False
+        self._begun: list[threading.Event] = []
+        self._place = 0
         if all(member["errors"] == DOWN for member in self.members()):
             where = ", ".join(addresses)
             raise ConnectionError(f"no etcd answers at {where}; is one running? `etcd` starts one at 127.0.0.1:2379")
@@ -49,30 +61,41 @@ class Remote:
     def ask(self, request: Request) -> Any:
         """One request and its response.
 
+        Where a member does not answer, or does not serve, the next one is asked, and all again until `timeout` is over;
+        but what changes something is sent again only if it certainly was not begun.
+
         Raises:
             EtcdError: what etcd says instead.
             Unknown: no answer came, and the request would have changed something.
         """
-        name, message = wire.method_of(request), wire.to_message(request)
-        refused: Exception | None = None
-        for channel in self.channels:
-            try:
-                answer = wire.callable_of(channel, name)
-                if isinstance(request, LeaseKeepAlive):
-                    return wire.to_value(next(answer(iter([message]), timeout=self.timeout)))
-                return wire.to_value(answer(message, timeout=self.timeout))
-            except self._grpc.RpcError as error:
-                told = wire.error_of(error)
-                if told.code == "UNAVAILABLE" and (REFUSED in told.text or only_reads(request)):
-                    refused = told
-                    continue
-                if told.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN") and not only_reads(
-                    request
-                ):
-                    raise Unknown(request, round(self.timeout * 1e6)) from None
-                raise told from None
-        assert refused is not None
-        raise refused
+        repeatable = only_reads(request) or isinstance(request, LeaseKeepAlive)
+        until = time.monotonic() + self.timeout
+        while True:
+            for place in self._in_turn():
+                self._place = place
+                try:
+                    return self._ask_one(self.channels[place], request)
+                except self._grpc.RpcError as error:
+                    told = wire.error_of(error)
+                if told.code not in IN_DOUBT:
+                    raise told
+                if not repeatable and not any(words in told.text for words in REFUSED):
+                    self._place = (place + 1) % len(self.channels)
+                    raise Unknown(request, round(self.timeout * 1e6))
+            if not repeatable or time.monotonic() > until:
+                raise told
+            time.sleep(PAUSE)
+
+    def _in_turn(self) -> list[int]:
+        """The places of all members, first that of whom was asked last."""
+        count = len(self.channels)
+        return [(self._place + step) % count for step in range(count)]
+
+    def _ask_one(self, channel: Any, request: Request) -> Any:
+        answer, message = wire.callable_of(channel, wire.method_of(request)), wire.to_message(request)
+        if isinstance(request, LeaseKeepAlive):
+            return wire.to_value(next(answer(iter([message]), timeout=self.timeout)))
+        return wire.to_value(answer(message, timeout=self.timeout))
 
     # Programs
 
@@ -105,6 +128,7 @@ class Remote:
 
     def begin(self, program: Program) -> threading.Event:
         stopped = threading.Event()
+        self._begun.append(stopped)
         threading.Thread(target=self._in_background, args=(program, stopped), daemon=True).start()
         return stopped
 
@@ -113,12 +137,15 @@ class Remote:
             self._run(program, stopped)
         except RaftLabError:
             stopped.set()  # what it kept alive is not kept any more
+        except ValueError:  # what gRPC says of a channel that was closed
+            if not self.closed:
+                raise
 
     def stop(self, begun: threading.Event) -> None:
         begun.set()
 
     def watch(self, request: WatchCreate, member: str | None) -> RemoteWatch:
-        return RemoteWatch(self, request, self.addresses.index(member) if member in self.addresses else 0)
+        return RemoteWatch(self, request, self.addresses.index(member) if member in self.addresses else self._place)
 
     def follow(self, watch: RemoteWatch, tell: Callable[[], None]) -> Callable[[], None]:
         watch.listeners.append(tell)
@@ -161,7 +188,10 @@ class Remote:
             return 0
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Let go of all connections; what was begun ends."""
+        self.closed = True
+        for stopped in self._begun:
+            stopped.set()
         for channel in self.channels:
             channel.close()
 
@@ -188,9 +218,10 @@ class RemoteWatch(Told):
         self._created.wait(remote.timeout)  # from here on nothing is missed
 
     def _listen(self) -> None:
-        while not self.ended:
+        while not (self.ended or self._remote.closed):
+            requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
             try:
-                for message in self._connect():
+                for message in self._connect(requests):
                     with self._news:
                         self.take([wire.to_value(message)])
                         self._news.notify_all()
@@ -200,18 +231,19 @@ class RemoteWatch(Told):
                     if self.ended:
                         return
             except self._remote._grpc.RpcError:
-                if self.ended:
-                    return
                 self._place = (self._place + 1) % len(self._remote.channels)
                 self.server = self._remote.addresses[self._place]
-                threading.Event().wait(0.2)
+            except ValueError:  # what gRPC says of a channel that was closed
+                return
+            finally:
+                requests.put(None)
+            time.sleep(PAUSE)
 
-    def _connect(self) -> Any:
-        requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    def _connect(self, requests: queue.SimpleQueue[Any]) -> Any:
         wanted = replace(self.request, start_revision=self.next_revision)
         requests.put(wire.message_class("WatchRequest")(create_request=wire.to_message(wanted)))
         stream = wire.callable_of(self._remote.channels[self._place], "Watch/Watch")
-        self._call = stream(_until_none(requests), metadata=(("hasleader", "true"),))
+        self._call = stream(iter(requests.get, None), metadata=(("hasleader", "true"),))
         return self._call
 
     def wait_for_more(self, timeout: float | None = None) -> tuple[Any, ...]:
@@ -237,7 +269,3 @@ def _grpc() -> Any:
     except ImportError:
         raise wire.MissingLibrary("to reach a real etcd takes grpcio: pip install 'raft_lab[serve]'") from None
     return grpc
-
-
-def _until_none(requests: queue.SimpleQueue[Any]) -> Iterator[Any]:
-    return iter(requests.get, None)

@@ -1,9 +1,10 @@
-"""A real etcd of one member, started for a test, that answers our requests with our values."""
+"""A real etcd of one member or more, started for a test, that answers our requests with our values."""
 
 import contextlib
 import os
 import queue
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -37,20 +38,63 @@ def free_port():
         return probe.getsockname()[1]
 
 
-class RealEtcd:
-    """The process and a channel to it; use it in a `with`."""
+class Member:
+    """The process of one member."""
 
-    def __init__(self, directory: Path):
-        self.port, peers = free_port(), free_port()
-        self.endpoint = f"127.0.0.1:{self.port}"
-        client, peer = f"http://{self.endpoint}", f"http://127.0.0.1:{peers}"
+    def __init__(self, directory: Path, name: str, client: str, peer: str, cluster: str):
+        self.endpoint = client.removeprefix("http://")
         self.process = subprocess.Popen(
-            [binary(), "--data-dir", str(directory), "--log-level", "error", "--logger", "zap",
+            [binary(), "--name", name, "--data-dir", str(directory / name), "--log-level", "error", "--logger", "zap",
              "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer,
-             "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}"],
+             "--initial-advertise-peer-urls", peer, "--initial-cluster", cluster],
             env={**os.environ, "ETCD_UNSUPPORTED_ARCH": os.uname().machine},
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
+
+    def end(self):
+        """Let it end by itself, even if it was paused; then it is gone."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+        self.process.wait(timeout=60)
+
+    def kill(self):
+        """It is gone at once, as when the power fails."""
+        self.process.kill()
+        self.process.wait(timeout=60)
+
+    def pause(self, paused=True):
+        """It stands still and says nothing, or goes on."""
+        self.process.send_signal(signal.SIGSTOP if paused else signal.SIGCONT)
+
+
+def local_url():
+    return f"http://127.0.0.1:{free_port()}"
+
+
+@contextlib.contextmanager
+def real_cluster(directory: Path, count=3):
+    """Members that know of one another, once all of them answer."""
+    urls = {f"m{number}": (local_url(), local_url()) for number in range(1, count + 1)}
+    cluster = ",".join(f"{name}={peer}" for name, (_, peer) in urls.items())
+    members = [Member(directory, name, client, peer, cluster) for name, (client, peer) in urls.items()]
+    try:
+        for member in members:
+            with grpc.insecure_channel(member.endpoint) as channel:
+                grpc.channel_ready_future(channel).result(timeout=60)
+        yield members
+    finally:
+        for member in members:
+            member.end()
+
+
+class RealEtcd:
+    """An etcd of one member and a channel to it; use it in a `with`."""
+
+    def __init__(self, directory: Path):
+        peer = local_url()
+        self.member = Member(directory, "default", local_url(), peer, f"default={peer}")
+        self.endpoint = self.member.endpoint
         self.channel = grpc.insecure_channel(self.endpoint, [("grpc.max_receive_message_length", -1)])
         self.methods = {}
 
@@ -60,8 +104,7 @@ class RealEtcd:
 
     def __exit__(self, *_):
         self.channel.close()
-        self.process.terminate()
-        self.process.wait(timeout=60)
+        self.member.end()
 
     def method(self, name):
         if name not in self.methods:
