@@ -331,7 +331,7 @@ class Lease:
         self.ttl = ttl
 
     def keep_alive(self) -> Lease:
-        """Renew it three times in its life as long as time goes on by way of the store."""
+        """Renew it three times in its life, whoever lets the cluster's time go on: this store, a cell or the lab."""
         if self._keeping is None:
             self._keeping = self._store.line.begin(recipes.keep_alive(self.id, self.ttl))
         return self

@@ -16,7 +16,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
-from weakref import WeakKeyDictionary
 
 from raft_lab.kv.calls import NO_LEADER, TIMED_OUT, Call, Caller, Patience, Unknown
 from raft_lab.kv.errors import EtcdError, refusal
@@ -73,6 +72,7 @@ class Process:
         self.asked: Asked | None = None
         self.watch: Watch | None = None
         self._wakes_us: int | None = None
+        self._sleeps_us = 0
 
     @property
     def name(self) -> str:
@@ -83,6 +83,15 @@ class Process:
     def due_us(self) -> int | None:
         """When it does something by itself."""
         return self.caller.due_us if self.asked is not None else self._wakes_us
+
+    def sleep(self, us: int, now_us: int) -> None:
+        """Let it go on after so long."""
+        self._sleeps_us, self._wakes_us = us, now_us + us
+
+    def wakes_by(self, now_us: int) -> None:
+        """Nobody sleeps longer than he wanted to, even if it is earlier now."""
+        if self._wakes_us is not None:
+            self._wakes_us = min(self._wakes_us, now_us + self._sleeps_us)
 
     def wakes(self, us: int | None) -> None:
         """Let it go on at this time."""
@@ -157,11 +166,7 @@ class Clients:
         self.catch_up()
         now_us = self.cluster.schedule.now_us
         due = self.cluster.schedule.next(self.cluster.world)
-        client = min(
-            (process for process in self.processes if process.due_us is not None),
-            key=lambda process: process.due_us or 0,
-            default=None,
-        )
+        client = self._first()
         if client is None or (due is not None and due[0] < (client.due_us or 0)):
             self.cluster.step()
         elif (client.due_us or 0) > now_us:
@@ -169,6 +174,24 @@ class Clients:
         else:
             self._act(client)
         self.catch_up()
+
+    @property
+    def due_us(self) -> int | None:
+        """When the first of them does something by itself."""
+        self.catch_up()
+        first = self._first()
+        return None if first is None else first.due_us
+
+    def act(self) -> None:
+        """Let the first of them do what it does now."""
+        first = self._first()
+        if first is not None:
+            self._act(first)
+            self.catch_up()
+
+    def _first(self) -> Process | None:
+        waiting = [process for process in self.processes if process.due_us is not None]
+        return min(waiting, key=lambda process: process.due_us or 0, default=None)
 
     def run(self, ms: float) -> None:
         """Let clients and servers go on for `ms` milliseconds of the cluster's time."""
@@ -293,10 +316,9 @@ class Clients:
             watch.rewind(self.cluster.world)
         for process in self.processes:
             if process.asked is not None:
-                process.caller.due_us = now_us
-                process.caller.call = None
-                process.asked = None
-                process.wakes(now_us)
+                self._begin(process, process.asked.call.request)  # once more, since nobody has heard of it here
+            else:
+                process.wakes_by(now_us)
 
     def _hear(self, action: Action, done: Transition) -> None:
         now_us = self.cluster.schedule.now_us
@@ -368,7 +390,7 @@ class Clients:
         now_us = self.cluster.schedule.now_us
         match wish:
             case Pause(us):
-                process.wakes(now_us + us)
+                process.sleep(max(us, 1), now_us)
             case WatchCreate():
                 self._go_on(process, self.watch(wish))
             case Watch():
@@ -379,9 +401,8 @@ class Clients:
                 self.asked.append(process.asked)
 
 
-_ALL: WeakKeyDictionary[Cluster, Clients] = WeakKeyDictionary()
-
-
 def clients_of(cluster: Cluster) -> Clients:
-    """The clients of a cluster, the same whoever asks."""
-    return _ALL.setdefault(cluster, Clients(cluster)) if cluster not in _ALL else _ALL[cluster]
+    """The clients of a cluster, the same whoever asks; `cluster.run` and the lab let them go on, too."""
+    if not isinstance(cluster.clients, Clients):
+        cluster.clients = Clients(cluster)
+    return cluster.clients

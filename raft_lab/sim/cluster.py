@@ -48,6 +48,17 @@ class Driver(Protocol):
         """Let time flow on."""
 
 
+class Companions(Protocol):
+    """Clients in a cluster's own time: what they do by themselves happens when it is due, as all else does."""
+
+    @property
+    def due_us(self) -> int | None:
+        """When the first of them does something next."""
+
+    def act(self) -> None:
+        """Let it do that."""
+
+
 GOES_ON = (
     "clients from outside live with this cluster, and what they were told cannot be taken back: look at the past in "
     "the lab, or stop serving first"
@@ -109,6 +120,7 @@ class Cluster:
         self.lock = threading.RLock()
         self.tape = Tape(world, Schedule.begin(world, seed, timing))
         self.now = self.tape.start
+        self.clients: Companions | None = None
         self.driver: Driver | None = None
         """Who lets time flow with real time, if somebody does. Nobody can go back in history then."""
         self._listeners: list[Callable[[], None]] = []
@@ -414,21 +426,40 @@ class Cluster:
         """
         with self.as_one_change():
             for _ in range(step_count(count)):
-                due = self.schedule.next(self.world)
-                if due is None:
-                    raise ActionRefused(
-                        "nothing will ever happen by itself: no server runs and no message is on its way; "
-                        "restart a server first"
-                    )
-                self._do(due[1], timed=True, now_us=max(due[0], self.schedule.now_us))
+                before = self.now
+                while self.now is before:
+                    if not self._go_on():
+                        raise ActionRefused(
+                            "nothing will ever happen by itself: no server runs and no message is on its way; "
+                            "restart a server first"
+                        )
             return self.now
+
+    def _go_on(self, until_us: int | None = None) -> bool:
+        """Let the next thing happen if it is due by then: in the cluster, or a client beside it has its turn."""
+        due = self.schedule.next(self.world)
+        turn_us = self.clients.due_us if self.clients is not None else None
+        first_us = min((us for us in (turn_us, due and due[0]) if us is not None), default=None)
+        if first_us is None or (until_us is not None and first_us > until_us):
+            return False
+        now_us = max(first_us, self.schedule.now_us)
+        if self.clients is not None and first_us == turn_us:
+            if now_us > self.schedule.now_us:
+                self._do(actions.Wait(now_us - self.schedule.now_us), timed=False, now_us=now_us)
+            self.clients.act()
+        elif due is not None:
+            self._do(due[1], timed=True, now_us=now_us)
+        return True
 
     def foresee(self, count: int) -> list[Step]:
         """The steps that `step(count)` would add to the tape from here, as far as nothing was recorded or fails."""
         with self.lock:
             at, found = self.now, list[Step]()
+            turn_us = self.clients.due_us if self.clients is not None else None
             with contextlib.suppress(RaftLabError):
                 while len(found) < count and not self.tape.children(at) and (due := at.schedule.next(at.world)):
+                    if turn_us is not None and turn_us <= due[0]:
+                        break  # what a client does is not foreseen
                     clock = max(due[0], at.schedule.now_us)
                     at = self._after(at, due[1], True, clock, len(self.tape) + len(found))
                     found.append(at)
@@ -440,8 +471,8 @@ class Cluster:
             raise ActionRefused(f"run takes a number of milliseconds above 0, not {ms!r}")
         with self.as_one_change():
             end = self.schedule.now_us + round(ms * 1000)
-            while (due := self.schedule.next(self.world)) is not None and due[0] <= end:
-                self._do(due[1], timed=True, now_us=max(due[0], self.schedule.now_us))
+            while self._go_on(end):
+                pass
             return self.wait((end - self.schedule.now_us) / 1000) if self.schedule.now_us < end else self.now
 
     def wait(self, ms: float) -> Step:

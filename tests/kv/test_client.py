@@ -197,6 +197,46 @@ def test_a_lease_that_is_not_kept_alive_takes_its_keys_along(store: KV) -> None:
     assert (before, store.get("alive").count, lease.time_to_live().ttl) == (1, 0, -1)
 
 
+def test_a_lease_is_kept_alive_whoever_lets_time_pass(cluster: Cluster, store: KV) -> None:
+    lease = store.lease(2).keep_alive()
+    store.put("alive", "yes", lease=lease)
+    cluster.run(5_000)
+    ran = store.get("alive").count
+    while cluster.schedule.now_us < 12_000_000:
+        cluster.step(50)  # as the lab's Play does
+    played = store.get("alive").count
+    lease.let_go()
+    cluster.run(4_000)
+
+    assert (ran, played, store.get("alive").count) == (1, 1, 0)
+
+
+def test_who_keeps_a_lease_alive_goes_back_in_history_with_the_cluster(cluster: Cluster, store: KV) -> None:
+    lease = store.lease(3).keep_alive()
+    store.put("alive", "yes", lease=lease)
+    then = cluster.now
+    cluster.run(950)
+
+    cluster.goto(then)
+    cluster.crash(cluster.leader)  # another branch
+    cluster.run(9_000)
+
+    assert store.get("alive").count == 1
+
+
+def test_what_was_asked_is_asked_again_by_who_goes_back_before_the_answer(cluster: Cluster) -> None:
+    clients = clients_of(cluster)
+    process = clients.start(put("x", "1"))
+    cluster.step(4)
+    under_way = not process.done
+
+    cluster.back(2)
+    cluster.run(500)
+
+    assert (under_way, process.done) == (True, True)
+    assert process.result.revision == 2
+
+
 def test_a_lock_is_held_by_one_at_a_time_and_its_token_grows(cluster: Cluster, store: KV) -> None:
     with store.lock("door") as first:
         waiting = store.get("door/", prefix=True).count
