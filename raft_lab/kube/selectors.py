@@ -13,9 +13,10 @@ from raft_lab.kube.requests import Object
 
 Test = Callable[[Object], bool]
 
-_SET = re.compile(r"(?P<key>[^\s!=,()]+)\s+(?P<how>in|notin)\s*\((?P<values>[^()]*)\)")
-_EQUAL = re.compile(r"(?P<key>[^\s!=,()]+)\s*(?P<how>==|=|!=)\s*(?P<value>[^\s!=,()]*)")
-_EXISTS = re.compile(r"(?P<no>!?)\s*(?P<key>[^\s!=,()]+)")
+_KEY = r"(?P<key>[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?)"
+_SET = re.compile(_KEY + r"\s+(?P<how>in|notin)\s*\((?P<values>[-A-Za-z0-9_.,\s]*)\)")
+_EQUAL = re.compile(_KEY + r"\s*(?P<how>==|=|!=)\s*(?P<value>[-A-Za-z0-9_.]*)")
+_EXISTS = re.compile(r"(?P<no>!?)\s*" + _KEY)
 _COMMA = re.compile(r",(?![^(]*\))")
 
 

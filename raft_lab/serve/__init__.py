@@ -1,24 +1,24 @@
 """A running cluster that real clients can reach: on wall-clock time, over real protocols, on loopback.
 
-with serve.kubernetes(cluster) as k8s:
+with serve.kubernetes(Cluster(3, server=KVServer)) as k8s:
     print(k8s)                              # export KUBECONFIG=... and then: kubectl get leases -w
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from raft_lab.kv.wire import MissingLibrary
-
 if TYPE_CHECKING:
-    from raft_lab.serve.apiserver import Kubernetes
+    from raft_lab.serve.apiserver import kubernetes
+    from raft_lab.serve.live import Live, living
+
+__all__ = ["Live", "kubernetes", "living"]
+
+_HOMES = {"apiserver": ("kubernetes",), "live": ("Live", "living")}
 
 
-def kubernetes(store: Any, **options: Any) -> "Kubernetes":
-    """The Kubernetes API over HTTP; see `raft_lab.serve.apiserver.Kubernetes`."""
-    try:
-        from raft_lab.serve.apiserver import Kubernetes
-    except ImportError as error:
-        raise MissingLibrary(f"to serve takes {error.name}: pip install 'raft_lab[serve]'") from None
-    return Kubernetes(store, **options)
-
-
-__all__ = ["kubernetes"]
+def __getattr__(name: str) -> Any:
+    """What people use, from the module where it lives, imported when it is first asked for."""
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"raft_lab.serve.{home}"), name)
+    raise AttributeError(f"module 'raft_lab.serve' has no attribute {name!r}")

@@ -19,21 +19,31 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
-
 from raft_lab.kube.api import bootstrap
 from raft_lab.kv.client import KV
+from raft_lab.kv.wire import MissingLibrary
 from raft_lab.raft.errors import RaftLabError
 from raft_lab.serve.behind import Behind, Client
-from raft_lab.serve.bodies import LARGEST
 from raft_lab.serve.live import Live, living
-from raft_lab.serve.rest import Rest
-from raft_lab.serve.streams import now_us
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.files import write_whole
 
+try:
+    from aiohttp import web
+
+    from raft_lab.serve.bodies import LARGEST
+    from raft_lab.serve.rest import Rest
+    from raft_lab.serve.streams import now_us
+except ModuleNotFoundError as missing:
+    raise MissingLibrary(f"to serve the Kubernetes API takes {missing.name}: pip install 'raft_lab[serve]'") from None
+
 HERE = "127.0.0.1"
 LOOPBACK = frozenset({HERE, "localhost", "::1"})
+
+
+def kubernetes(store: Any, *, port: int = 0, host: str = HERE, kubeconfig: str | Path | None = None) -> Kubernetes:
+    """The Kubernetes API over a store, to be used in a `with`; see `Kubernetes`."""
+    return Kubernetes(store, port=port, host=host, kubeconfig=kubeconfig)
 
 
 class Kubernetes:

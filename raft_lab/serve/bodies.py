@@ -45,7 +45,10 @@ async def read(http: web.Request, empty: Any = None) -> Any:
 
 def _json(data: bytes) -> Any:
     try:
-        return json.loads(data, parse_constant=_no_number)
+        told = json.loads(data, parse_constant=_no_number)
+        if b"\\ud" in data.lower():  # half of a pair, which is no character
+            told = json.loads(json.dumps(told, ensure_ascii=False).encode("utf-8", "replace"))
+        return told
     except (ValueError, RecursionError) as error:
         raise bad_request(f"the body of the request is no JSON: {error}") from None
 
@@ -91,10 +94,6 @@ def unsupported(known: Iterable[str]) -> ApiError:
 
 
 # Queries
-
-
-class Unreadable(ValueError):
-    """Something in a query makes no sense."""
 
 
 def listed(resource: str, namespace: str, query: Query) -> List:
@@ -166,7 +165,7 @@ def number(query: Query, name: str) -> int:
     """A whole number, 0 if there is none."""
     text = query.get(name, "") or "0"
     if not re.fullmatch(r"\d{1,18}", text):
-        raise Unreadable(f"{name} is a whole number, not {text[:40]!r}")
+        raise bad_request(f"{name} is a whole number, not {text[:40]!r}")
     return int(text)
 
 
@@ -180,6 +179,6 @@ def seconds(text: str) -> float:
     if not text:
         return 0.0
     if not re.fullmatch(r"(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+", text) or len(text) > 40:
-        raise Unreadable(f'invalid timeout value: "{text[:40]}" is no duration; one is such as 1.5s')
+        raise bad_request(f'invalid timeout value: "{text[:40]}" is no duration; one is such as 1.5s')
     units = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
     return sum(float(n) * units[unit] for n, _, unit in re.findall(r"(\d+(\.\d+)?)(ns|us|µs|ms|s|m|h)", text))

@@ -119,9 +119,8 @@ class Rest:
         if address is None:
             raise ApiError(404, "NotFound", "the server could not find the requested resource", {})
         shape = shape_of(http.headers.get("Accept", ""), http.query.get("includeObject", "Metadata"), address.kind)
-        with _BadQuery():
-            request = await self._request(http, address)
-            seconds = bodies.seconds(http.query.get("timeout", "")) or REQUEST_SECONDS
+        request = await self._request(http, address)
+        seconds = bodies.seconds(http.query.get("timeout", "")) or REQUEST_SECONDS
         if isinstance(request, Watch):
             return await stream(self, http, request, shape)
         if isinstance(request, _DeleteAll):
@@ -206,17 +205,6 @@ def _careful(program: Program) -> Program:
 @dataclass(frozen=True, slots=True)
 class _DeleteAll:
     list: List
-
-
-class _BadQuery:
-    """What stands in a query and makes no sense is the client's mistake."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
-        if isinstance(error, bodies.Unreadable):
-            raise ApiError(400, "BadRequest", str(error)) from None
 
 
 def status(error: ApiError) -> web.Response:
