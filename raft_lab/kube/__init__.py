@@ -2,7 +2,7 @@
 
 from raft_lab.kube import Create, perform
 
-kv.line.run(perform(Create("leases", "default", {"metadata": {"name": "x"}}), clock))
+kv.run(perform(Create("leases", "default", {"metadata": {"name": "x"}}), clock))
 """
 
 from importlib import import_module

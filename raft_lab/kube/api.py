@@ -4,7 +4,7 @@
         lease = yield from perform(Get("leases", "default", "my-app"), clock)    # an `ApiError` is raised here
 
 Nothing here has a clock, a connection or chance: the same lines run in a simulated cluster (`raft_lab.kv.Clients`), by
-`KV(cluster).line.run`, against a real etcd by `KV.connect(...).line.run`, and behind HTTP. What they do to etcd is what
+`KV(cluster).run`, against a real etcd by `KV.connect(...).run`, and behind HTTP. What they do to etcd is what
 kube-apiserver does (apiserver/pkg/storage/etcd3/store.go, apiserver/pkg/registry/generic/registry/store.go):
 
 - resourceVersion is the revision at which the key was last written (mod_revision);

@@ -65,7 +65,7 @@ class Client:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
 
     async def ask(self, program: Program) -> Any:
-        return await self.loop.run_in_executor(self._pool, self.store.line.run, program)
+        return await self.loop.run_in_executor(self._pool, self.store.run, program)
 
     def watch(self, request: WatchCreate, tell: Tell) -> Ends:
         return _Watching(self, request, tell)

@@ -21,10 +21,10 @@ class Server:
         return self.now_us
 
     def __call__(self, request):
-        return self.store.line.run(perform(request, self.clock))
+        return self.store.run(perform(request, self.clock))
 
     def bootstrap(self):
-        return self.store.line.run(bootstrap(self.clock))
+        return self.store.run(bootstrap(self.clock))
 
 
 def lease(name="app", **spec):
