@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
+from itertools import zip_longest
 from typing import Any
 
 from raft_lab.kube.api import ALWAYS_THERE, perform
@@ -62,6 +63,8 @@ class Settings:
         offset: by how much its wall clock is wrong.
         work_every: how often the leader writes to what is guarded; 0: never.
         restart_after: how long after its process has ended the pod starts another one; None: it does not.
+        unique_identity: every process has an identity of its own, as Kubernetes' own components have (host name and a
+            UUID); else a process that is started again takes the lease of the one before it for its own.
     """
 
     kind: str = CLIENT_GO
@@ -76,6 +79,7 @@ class Settings:
     offset: float = 0.0
     work_every: float = 1.0
     restart_after: float | None = None
+    unique_identity: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in (CLIENT_GO, SIDECAR):
@@ -176,6 +180,8 @@ class Electors:
             raise ActionRefused(f"{name} runs already; electors.crash({name!r}) first, or start another one")
         before = self.pods.get(name)
         mine = _changed(self._settings.get(name, self.settings), settings)
+        if not identity and mine.unique_identity:
+            identity = f"{name}_{before.life + 1 if before else 1}"
         pod = self._new_pod(name, identity or (before.identity if before else name), mine, before)
         self._settings[name] = mine
         self.pods[name] = pod
@@ -476,7 +482,11 @@ class Electors:
     def _changed(self, pod: Pod) -> None:
         self.timeline.mark(self.now_us, pod.name, BELIEVES, pod.believes)
         self.timeline.mark(self.now_us, pod.name, WORKS, pod.works)
-        views = tuple(view(pod) for pod in self.pods.values())
+        before = self.views[-1][1] if self.views else ()
+        views = tuple(
+            view(other) if other is pod or old is None else old
+            for other, old in zip_longest(self.pods.values(), before)
+        )
         self.views.append((self.cluster.now.id, views))
         self._heart.changed()
         self._tell()

@@ -130,6 +130,14 @@ def test_a_coordinated_leader_lets_go_when_somebody_else_is_preferred(record):
     assert not baz.do(baz.elector.try_coordinated_renew(baz.context))
 
 
+def test_a_new_process_says_that_it_leads_as_soon_as_it_has_read_its_own_identity():
+    """Kubernetes' own components have a new identity in every process."""
+    api = ScriptedApi(get=lambda request: object_with(Record("baz", 15)), update=lambda request: CONFLICT)
+    baz = Candidate(api)
+    assert not baz.do(baz.elector.try_acquire_or_renew(baz.context))
+    assert baz.elector.is_leader
+
+
 # Release
 
 

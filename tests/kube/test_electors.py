@@ -79,6 +79,38 @@ def test_durations_that_are_accepted_let_two_lead_at_once_though_all_clocks_are_
     assert max(overlap.end_us - overlap.begin_us for overlap in found) < 2.9 * SECOND
 
 
+def test_who_gives_the_lease_back_after_losing_it_works_longer_than_the_lease_lasts():
+    """It asks the API first, and only then tells its work to end: when that hangs, half of RenewDeadline later."""
+    electors = started(quiet(2, release_on_cancel=True), "a", "b")
+    electors.cut("a")
+    electors.run(40)
+    stopped, renewed = when(electors, "a", "OnStoppedLeading"), last_renewal(electors, "a")
+    assert stopped == pytest.approx(renewed + 2 + 10 + 5, abs=0.02)
+    [overlap] = electors.overlaps()
+    assert (overlap.first, overlap.second) == ("a", "b")
+
+
+def test_what_counts_is_how_long_a_whole_try_may_take_and_not_a_request():
+    """15 s are 3 s more than 11 s and 1 s, and no request takes more than 2 s. Still two lead at once.
+
+    The leader's update is done, and it does not hear of it; it reads; it writes again, which changes nothing, and takes
+    that for its renewal, almost 6 s after the others saw one.
+    """
+    late = {"latency": (0.01, 0.01), "request_timeout": 2, "lease_duration": 15, "renew_deadline": 11}
+    electors = started(quiet(**late, retry_period=1), "a", "b", "c", "d", seconds=6)
+    known = electors.leases[-1].revision
+    electors.run_until(lambda e: e.leases[-1].revision > known)
+    for seconds in (3.9, 1.9):  # 2 s of them for the answer that never comes; then for those to the read, and the write
+        electors.cut("a", way="back")
+        electors.run(seconds)
+        electors.mend("a")
+        electors.run(0.015)
+    electors.cut("a")
+    electors.run(20)
+    [overlap] = electors.overlaps()
+    assert overlap.first == "a"
+
+
 def test_is_leader_flips_early_and_the_work_ends_late():
     electors = started(quiet(), "a")
     electors.ask(Patch(*LEASE, {"spec": {"holderIdentity": "intruder"}}))
@@ -249,6 +281,24 @@ def test_a_clock_that_runs_fast_takes_over_too_early(speed, overlaps):
         electors.run(40)
         found += electors.overlaps()
     assert bool(found) is overlaps
+
+
+# How long nobody leads
+
+
+@pytest.mark.parametrize("pods", [2, 4])
+def test_after_a_crash_another_one_leads_when_the_lease_is_over_and_it_looks_next(pods):
+    """It has seen the last change by its next try, waits for as long as the lease lasts, and tries again."""
+    waits = []
+    for seed in range(8):
+        electors = started(quiet(seed, **QUICK), *"abcd"[:pods], seconds=7)
+        electors.crash("a")
+        crashed, renewed = electors.now_us / SECOND, last_renewal(electors, "a")
+        electors.run_until(lambda e: e.leader)
+        waits.append(electors.now_us / SECOND - renewed)
+        assert electors.now_us / SECOND - crashed <= 6 + 2 * 2.2 * 1 + 0.1
+    assert min(waits) >= 6
+    assert max(waits) <= 6 + 2 * 2.2 * 1 + 0.1
 
 
 # Raft below
