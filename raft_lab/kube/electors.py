@@ -12,6 +12,7 @@
 
 Everything takes place in the cluster's own time, and is the same whenever it begins with the same seed: each draw is a
 keyed hash. Durations that people give are seconds, as Kubernetes has them; what is noted down is microseconds.
+Who goes back on the cluster's tape sees how the pods stood (`seen_at`); they themselves go on where they were.
 """
 
 from __future__ import annotations

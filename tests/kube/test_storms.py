@@ -18,7 +18,7 @@ def test_with_fencing_no_writes_interleave_and_two_lead_only_where_nothing_promi
 
 
 def test_on_the_same_seeds_writes_interleave_without_fencing_and_are_refused_with_it():
-    pairs = [Pair.of(seed) for seed in (0, 2, 17, 23)]
+    pairs = [Pair.of(seed) for seed in (2, 16, 17, 23)]
 
     assert all(pair.free.interleaved and pair.fenced.rejected for pair in pairs)
     assert all(pair.fenced.interleaved == 0 for pair in pairs)
