@@ -15,6 +15,7 @@ from typing import TypeAlias
 from raft_lab import MODELS, Cluster, History, RaftLabError, __version__, check_linearizable
 from raft_lab.check import fuzz_command as fuzzing
 from raft_lab.check.linearizability import BUDGET
+from raft_lab.serve import command as serving
 from raft_lab.sim.files import write_whole
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -182,8 +183,15 @@ def _add_fuzz(commands: _Commands) -> None:
     parser.set_defaults(run=_fuzz)
 
 
+def _add_serve(commands: _Commands) -> None:
+    parser = commands.add_parser("serve", help="a cluster that etcd's or Kubernetes' own clients can reach")
+    serving.add_arguments(parser)
+    parser.set_defaults(run=serving.run)
+
+
 _COMMANDS = (
     _add_lessons,
+    _add_serve,
     _add_fuzz,
     _add_check_history,
     _add_export,

@@ -16,10 +16,12 @@ import shutil
 import socket
 import tempfile
 import warnings
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 from raft_lab.kube.api import bootstrap
+from raft_lab.kube.compaction import SECONDS, Round, compact
 from raft_lab.kv.client import KV
 from raft_lab.kv.wire import MissingLibrary
 from raft_lab.raft.errors import RaftLabError
@@ -41,9 +43,9 @@ HERE = "127.0.0.1"
 LOOPBACK = frozenset({HERE, "localhost", "::1"})
 
 
-def kubernetes(store: Any, *, port: int = 0, host: str = HERE, kubeconfig: str | Path | None = None) -> Kubernetes:
+def kubernetes(store: Any, **options: Any) -> Kubernetes:
     """The Kubernetes API over a store, to be used in a `with`; see `Kubernetes`."""
-    return Kubernetes(store, port=port, host=host, kubeconfig=kubeconfig)
+    return Kubernetes(store, **options)
 
 
 class Kubernetes:
@@ -55,17 +57,30 @@ class Kubernetes:
         port: where; 0: any that is free.
         host: on which of the machine's addresses; others than loopback's are open to whoever can reach the machine.
         kubeconfig: where the file for kubectl is written; by itself, in a directory that goes away at the end.
+        compaction_seconds: how often what is older than this is compacted away; 0: never. By itself a cluster is, as
+            Kubernetes does it, every five minutes, and a real etcd is not: others may want its history.
 
     Raises:
         OSError: the port is taken.
         ConnectionError: no etcd answers at the address.
     """
 
-    def __init__(self, store: Any, *, port: int = 0, host: str = HERE, kubeconfig: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        store: Any,
+        *,
+        port: int = 0,
+        host: str = HERE,
+        kubeconfig: str | Path | None = None,
+        compaction_seconds: float | None = None,
+    ) -> None:
         if not (type(port) is int and 0 <= port < 65536):
             raise ValueError(f"a port is a whole number from 0 (any that is free) to 65535, not {port!r}")
         self.store = store
+        if compaction_seconds is None:
+            compaction_seconds = SECONDS if isinstance(store, Cluster | Live) else 0
         self._address = (host, port)
+        self._compaction_seconds = compaction_seconds
         self._stack = contextlib.ExitStack()
         self._asked_for = Path(kubeconfig) if kubeconfig is not None else None
         self.kubeconfig: Path | None = None
@@ -89,6 +104,9 @@ class Kubernetes:
             runner = behind.call(_serve(self.rest, listening))
             stack.callback(lambda: behind.call(_end(runner)))
             behind.call(behind.ask(bootstrap(now_us)))
+            if self._compaction_seconds:
+                keeping_small = behind.call(_begin(_keep_small(behind, self._compaction_seconds)))
+                stack.callback(lambda: behind.call(_stop(keeping_small)))
             name = f"[{host}]" if ":" in host else HERE if host == "0.0.0.0" else host  # noqa: S104
             self.url = f"http://{name}:{listening.getsockname()[1]}"
             self.kubeconfig = self._write_kubeconfig(stack)
@@ -162,6 +180,25 @@ def _listen(host: str, port: int) -> socket.socket:
             f"port {port} of {host} cannot be had: {error.strerror}; is it served already? Try port=0"
         ) from None
     return listening
+
+
+async def _keep_small(behind: Behind, seconds: float) -> None:
+    """Compact the store again and again."""
+    last = Round()
+    while True:
+        await asyncio.sleep(seconds)
+        with contextlib.suppress(RaftLabError):  # the store does not answer now; next time, then
+            last = await behind.ask(compact(last))
+
+
+async def _begin(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    return asyncio.get_running_loop().create_task(work)
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 async def _serve(rest: Rest, listening: socket.socket) -> web.AppRunner:

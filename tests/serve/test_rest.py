@@ -290,6 +290,13 @@ def test_a_port_in_use_is_said_to_be_and_nothing_is_started() -> None:
     assert set(threading.enumerate()) <= before
 
 
+def test_the_store_is_compacted_as_by_kubernetes() -> None:
+    with serve.kubernetes(Cluster(1, server=KVServer), compaction_seconds=0.2) as k8s:
+        ask(k8s, "POST", LEASES, APP)
+
+        wait_until(lambda: ask(k8s, "GET", f"{LEASES}?resourceVersion=1&resourceVersionMatch=Exact")[0] == 410)
+
+
 def test_two_servers_of_one_cluster_show_the_same() -> None:
     cluster = Cluster(3, server=KVServer)
     with serve.kubernetes(cluster) as one, serve.kubernetes(cluster) as other:

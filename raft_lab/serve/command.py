@@ -1,0 +1,77 @@
+"""`raft-lab serve`: a cluster, or an etcd, that real clients can reach, until one says that it is enough."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+Protocols: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may stand after `raft-lab serve`."""
+    protocols = parser.add_subparsers(dest="protocol", required=True)
+    _add_kubernetes(protocols)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until Ctrl-C."""
+    with _until_told() as told:
+        serve: Callable[[argparse.Namespace, threading.Event], None] = options.serve
+        serve(options, told)
+    return 0
+
+
+# Kubernetes
+
+
+def _add_kubernetes(protocols: Protocols) -> None:
+    parser = protocols.add_parser("kubernetes", help="the Kubernetes API, for kubectl and the like")
+    parser.add_argument("--servers", type=int, default=3, metavar="N", help="how many servers the cluster has (3)")
+    parser.add_argument("--etcd", default="", metavar="HOST:PORT", help="no cluster: this etcd holds the objects")
+    parser.add_argument("--port", type=int, default=0, metavar="N", help="where (default: any that is free)")
+    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="for others than this machine")
+    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="where to write what kubectl must know")
+    parser.set_defaults(serve=_kubernetes)
+
+
+def _kubernetes(options: argparse.Namespace, told: threading.Event) -> None:
+    from raft_lab.kv.server import KVServer
+    from raft_lab.serve.apiserver import Kubernetes
+    from raft_lab.sim.cluster import Cluster
+
+    store = options.etcd or Cluster(options.servers, server=KVServer)
+    with Kubernetes(store, port=options.port, host=options.host, kubeconfig=options.kubeconfig) as k8s:
+        over = f"the etcd at {options.etcd}" if options.etcd else f"{options.servers} servers of Raft"
+        _say(f"The Kubernetes API is at {k8s.url}, over {over}. In another terminal:\n")
+        _say(f"    export KUBECONFIG={k8s.kubeconfig}\n    kubectl get leases --watch\n\nCtrl-C ends it.")
+        told.wait()
+
+
+# What they share
+
+
+class _until_told:  # noqa: N801  it is used like a function
+    """Ctrl-C, or being terminated, sets an event, so that what was begun is ended in order."""
+
+    def __enter__(self) -> threading.Event:
+        told = threading.Event()
+        self._before = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, lambda *_: told.set())
+        return told
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
