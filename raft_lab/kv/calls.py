@@ -10,15 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from raft_lab.kv.errors import EtcdError
-from raft_lab.kv.requests import (
-    LeaseLeases,
-    LeaseTimeToLive,
-    Range,
-    RegisterClient,
-    Request,
-    Response,
-    Txn,
-)
+from raft_lab.kv.requests import Range, RegisterClient, Request, Response, only_reads
 from raft_lab.kv.server import apply
 from raft_lab.raft.clients import EXPIRED
 from raft_lab.raft.errors import RaftLabError
@@ -64,16 +56,6 @@ TIMED_OUT = EtcdError("UNAVAILABLE", "etcdserver: request timed out")
 
 Outcome = Response | EtcdError | Unknown
 """How a call can end."""
-
-
-def only_reads(request: Request) -> bool:
-    """Whether a request goes round the log: nothing is changed by it, so it can be repeated at will."""
-    match request:
-        case Range() | LeaseTimeToLive() | LeaseLeases():
-            return True
-        case Txn():
-            return all(isinstance(op, Range) for op in (*request.success, *request.failure))
-    return False
 
 
 @dataclass(slots=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from raft_lab.kv import errors
-from raft_lab.kv.requests import Compare, DeleteRange, Event, KeyValue, Put, Range, Txn
+from raft_lab.kv.requests import Compare, DeleteRange, Event, KeyValue, Operation, Put, Range, Txn
 from raft_lab.kv.store import Store
 
 
@@ -43,18 +42,46 @@ def event_size(event: Event) -> int:
     return sum(len(encode_kv(kv)) + 5 for kv in (event.kv, event.prev_kv) if kv) + 4
 
 
-def request_size(op: Any) -> int:
-    """About how many bytes a request takes: its keys and values, and a few for each part of it."""
+def request_size(op: Put | DeleteRange | Txn) -> int:
+    """How many bytes etcd writes into its log for a request: what its limit on requests counts.
+
+    Beside the request itself that is a number that the member gives it, of up to 10 bytes: where a real member's own
+    number lets it take 9, its limit is a byte higher.
+    """
+    return 1 + _part(1 + 10) + _message_size(op)  # the number's tag takes two bytes
+
+
+def _part(size: int) -> int:
+    """A part of a message: a tag, how long it is, and so many bytes."""
+    return 1 + len(_varint(size)) + size
+
+
+def _message_size(op: Operation | Compare) -> int:
+    """With its tag in what encloses it. Fields that are zero or empty are left out, except the operand of a compare."""
+    numbers: tuple[int, ...]
+    texts: tuple[bytes, ...]
     match op:
-        case Put():
-            return len(op.key) + len(op.value) + 16
-        case Range() | DeleteRange():
-            return len(op.key) + len(op.range_end) + 16
         case Compare():
-            return len(op.key) + (len(op.value) if isinstance(op.value, bytes) else 8) + 16
+            numbers, texts = (op.result, op.target), (op.key,)
+            size = _part(len(op.value)) if isinstance(op.value, bytes) else 1 + len(_varint(op.value))
+            size += 1 + _part(len(op.range_end)) if op.range_end else 0  # its tag takes two bytes
+        case Put():
+            numbers, texts = (op.lease, op.prev_kv, op.ignore_value, op.ignore_lease), (op.key, op.value)
+            size = 0
+        case DeleteRange():
+            numbers, texts, size = (op.prev_kv,), (op.key, op.range_end), 0
+        case Range():
+            bounds = (op.min_mod_revision, op.max_mod_revision, op.min_create_revision, op.max_create_revision)
+            shape = (op.limit, op.revision, op.sort_order, op.sort_target, op.serializable)
+            numbers, texts, size = (*shape, op.keys_only, op.count_only, *bounds), (op.key, op.range_end), 0
         case Txn():
-            return sum(map(request_size, (*op.compare, *op.success, *op.failure)), 16)
-    return 16
+            size = sum(map(_message_size, op.compare))
+            size += sum(_part(_message_size(part)) for part in (*op.success, *op.failure))
+            return _part(size)
+        case _:
+            return 0
+    size += sum(1 + len(_varint(number)) for number in numbers if number)
+    return _part(size + sum(_part(len(text)) for text in texts if text))
 
 
 # --- The checksum ----------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from raft_lab.kv.calls import only_reads
 from raft_lab.kv.clients import LEASES_END, REQUEST
 from raft_lab.kv.requests import (
     LeaseKeepAlive,
@@ -13,6 +12,7 @@ from raft_lab.kv.requests import (
     LeaseTimeToLive,
     LeaseTimeToLiveResponse,
     Request,
+    only_reads,
 )
 from raft_lab.kv.server import apply
 from raft_lab.kv.store import Store

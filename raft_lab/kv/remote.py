@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 from raft_lab.kv import wire
-from raft_lab.kv.calls import Unknown, only_reads
+from raft_lab.kv.calls import Unknown
 from raft_lab.kv.clients import Pause, Program
 from raft_lab.kv.errors import EtcdError
-from raft_lab.kv.requests import LeaseKeepAlive, Request, WatchCreate
+from raft_lab.kv.requests import LeaseKeepAlive, Request, WatchCreate, only_reads
 from raft_lab.kv.watching import Told
 from raft_lab.raft.errors import RaftLabError
 

@@ -308,6 +308,16 @@ Request: TypeAlias = (
 )
 
 
+def only_reads(request: Request) -> bool:
+    """Whether a request goes round the log: nothing is changed by it, so it can be repeated at will."""
+    match request:
+        case Range() | LeaseTimeToLive() | LeaseLeases():
+            return True
+        case Txn():
+            return all(isinstance(op, Range) for op in (*request.success, *request.failure))
+    return False
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class WatchCreate(Checked):
     """Ask to be told of every change of a key, or of all keys in [key, range_end).
@@ -374,5 +384,6 @@ __all__ = [
     "LeaseGrantResponse", "LeaseKeepAlive", "LeaseKeepAliveResponse", "LeaseLeases", "LeaseLeasesResponse",
     "LeaseRevoke", "LeaseRevokeResponse", "LeaseTimeToLive", "LeaseTimeToLiveResponse", "Operation", "Put",
     "PutResponse", "Range", "RangeResponse", "RegisterClient", "Request", "Response", "SortOrder", "SortTarget", "Txn",
-    "TxnResponse", "WatchCreate", "WatchResponse", "as_bytes", "lease_name", "prefix_end", "shown", "span",
+    "TxnResponse", "WatchCreate", "WatchResponse", "as_bytes", "lease_name", "only_reads", "prefix_end", "shown",
+    "span",
 ]  # fmt: skip

@@ -24,6 +24,7 @@ from raft_lab.kv.requests import (
     Request,
     Response,
     Txn,
+    only_reads,
 )
 from raft_lab.kv.store import Contents, Store, Writing, compact, store_of
 from raft_lab.kv.transactions import check, transact
@@ -94,12 +95,12 @@ def _do_alone(store: Store, op: Put | Range | DeleteRange) -> tuple[Store, Respo
 
 
 def refuse_large(op: Request) -> None:
-    """Refuse what is too large to be replicated.
+    """Refuse what is too large for the log; what only reads does not come into etcd's.
 
     Raises:
         EtcdError: it is.
     """
-    if request_size(op) > LARGEST_REQUEST:
+    if isinstance(op, Put | DeleteRange | Txn) and not only_reads(op) and request_size(op) > LARGEST_REQUEST:
         raise errors.TOO_LARGE
 
 

@@ -6,8 +6,8 @@ doubt.
 
 from __future__ import annotations
 
-from raft_lab.kv.calls import Call, Caller, Patience, only_reads
-from raft_lab.kv.requests import Range, Request, Txn
+from raft_lab.kv.calls import Call, Caller, Patience
+from raft_lab.kv.requests import Range, Request, Txn, only_reads
 from raft_lab.kv.server import apply
 from raft_lab.raft.messages import AppendEntries
 from raft_lab.raft.state import Accepted, Applied, ReadDone, Rejected

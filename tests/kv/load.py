@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 from raft_lab.kv.calls import Patience, Unknown
 from raft_lab.kv.clients import Clients, Pause, Program
@@ -13,6 +14,7 @@ from raft_lab.kv.requests import (
     Compaction,
     DeleteRange,
     Event,
+    KeyValue,
     LeaseGrant,
     LeaseKeepAlive,
     Put,
@@ -248,10 +250,16 @@ class Load:
     def told(self, watch: Watch) -> tuple[list[Event], list[Event]]:
         """What a watcher was told, and what it should have been told."""
         begin, end = watch.request.key, watch.request.range_end
-        concerns = [
-            event
-            for _, events in sorted(self.history().items())
-            for event in events
-            if (event.kv.key == begin if not end else end == b"\0" or begin <= event.kv.key < end)
-        ]
-        return [Event(event.type, event.kv) for event in watch.events], concerns
+        standing: dict[bytes, KeyValue] = {}
+        concerns = []
+        for _, events in sorted(self.history().items()):
+            before = dict(standing) if watch.request.prev_kv else {}
+            for event in events:
+                key = event.kv.key
+                if key == begin if not end else end == b"\0" or begin <= key < end:
+                    concerns.append(replace(event, prev_kv=before.get(key)))
+                if event.type == "PUT":
+                    standing[key] = event.kv
+                else:
+                    del standing[key]
+        return list(watch.events), concerns

@@ -41,12 +41,12 @@ def free_port():
 class Member:
     """The process of one member."""
 
-    def __init__(self, directory: Path, name: str, client: str, peer: str, cluster: str):
+    def __init__(self, directory: Path, name: str, client: str, peer: str, cluster: str, *options: str):
         self.endpoint = client.removeprefix("http://")
         self.process = subprocess.Popen(
             [binary(), "--name", name, "--data-dir", str(directory / name), "--log-level", "error", "--logger", "zap",
              "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer,
-             "--initial-advertise-peer-urls", peer, "--initial-cluster", cluster],
+             "--initial-advertise-peer-urls", peer, "--initial-cluster", cluster, *options],
             env={**os.environ, "ETCD_UNSUPPORTED_ARCH": os.uname().machine},
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
@@ -91,9 +91,9 @@ def real_cluster(directory: Path, count=3):
 class RealEtcd:
     """An etcd of one member and a channel to it; use it in a `with`."""
 
-    def __init__(self, directory: Path):
+    def __init__(self, directory: Path, *options: str):
         peer = local_url()
-        self.member = Member(directory, "default", local_url(), peer, f"default={peer}")
+        self.member = Member(directory, "default", local_url(), peer, f"default={peer}", *options)
         self.endpoint = self.member.endpoint
         self.channel = grpc.insecure_channel(self.endpoint, [("grpc.max_receive_message_length", -1)])
         self.methods = {}
@@ -120,6 +120,12 @@ class RealEtcd:
             return wire.to_value(method(message, timeout=60))
         except grpc.RpcError as error:
             return wire.error_of(error)
+
+    def number_size(self):
+        """How many bytes the number takes that the member gives to each request: it begins with the member's own."""
+        status = self.method("Maintenance/Status")(wire.message_class("StatusRequest")(), timeout=60)
+        first = status.header.member_id % 2**16
+        return -(-(first.bit_length() + 48) // 7)
 
     def lagging(self):
         """How many watchers have not caught up."""

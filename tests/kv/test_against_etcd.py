@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from real_etcd import RealEtcd, WatchStream
 
 from raft_lab.kv import watch
-from raft_lab.kv.encoding import HashKV, hash_kv
-from raft_lab.kv.errors import EtcdError
+from raft_lab.kv.encoding import HashKV, hash_kv, request_size
+from raft_lab.kv.errors import TOO_LARGE, EtcdError
 from raft_lab.kv.requests import (
     Compaction,
     Compare,
@@ -34,7 +34,7 @@ from raft_lab.kv.requests import (
     Txn,
     WatchCreate,
 )
-from raft_lab.kv.server import apply
+from raft_lab.kv.server import LARGEST_REQUEST, apply
 from raft_lab.kv.store import Store
 from raft_lab.kv.wire import to_message
 
@@ -319,7 +319,77 @@ def test_a_transaction_of_every_size(pair):
 
 def test_a_request_may_be_large_but_not_too_large(pair):
     pair.begin_anew()
-    for size in (1_572_000, 1_572_664, 1_572_864, 2_000_000):
+    for size in (1_572_000, 2_000_000):
         pair.ask(Put("a", bytes(size)))
+        pair.ask(Range("a", bytes(size)))
         pair.ask(Txn((), [Put("a", bytes(size // 2)), Put("b", bytes(size // 2))]))
     pair.check()
+
+
+PADDED = {
+    "put": lambda size: Put("key", bytes(size)),
+    "put with everything": lambda size: Put("key", bytes(size), -1, True),
+    "delete": lambda size: DeleteRange("a", b"a" + bytes(size), True),
+    "a condition": lambda size: Txn(
+        [Compare("a", 3, 3, bytes(size)), Compare("b", 0, 0, 0, b"c"), Compare("c", 4, 1, -1)], [Put("b")]
+    ),
+    "a nested transaction": lambda size: Txn(
+        [Compare("a", 1, 2, 300)],
+        [
+            Range("a", "c", 3, 1, 1, 2, True, True, True, 1, 300, 1, 70_000),
+            Txn((), [Put("a", bytes(size)), Range("a")]),
+        ],
+        [DeleteRange("x")],
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def another_etcd(tmp_path_factory):
+    with RealEtcd(tmp_path_factory.mktemp("etcd")) as running:
+        running.ask(LeaseGrant(1000, -1))
+        yield running
+
+
+@pytest.mark.parametrize("kind", PADDED)
+def test_the_largest_request_is_as_large_to_the_byte(another_etcd, kind):
+    """Where the member's number for a request takes 9 bytes instead of 10, it takes one more of the request's."""
+    make, spare = PADDED[kind], 10 - another_etcd.number_size()
+    size = 2 * LARGEST_REQUEST - 200 - request_size(make(LARGEST_REQUEST - 200))
+    assert request_size(make(size)) == LARGEST_REQUEST
+    assert [apply(Store(), make(size + more))[1] == TOO_LARGE for more in (0, 1)] == [False, True]
+    assert [another_etcd.ask(make(size + spare + more)) == TOO_LARGE for more in (0, 1)] == [False, True]
+
+
+# --- Watches in parts, and word of progress -------------------------------------------------------------------------
+
+
+def test_what_is_too_large_for_one_message_comes_in_the_same_parts(pair):
+    pair.begin_anew()
+    begin = pair.store.revision + 1
+    for number, size in enumerate((900_000, 900_000, 600_000, 10, 1_500_000, 300_000, 1_400_000, 100)):
+        pair.ask(Put(f"k{number % 3}", bytes(size)))
+    for request in (
+        WatchCreate("k", "l", begin, fragment=True),
+        WatchCreate("k", "l", begin, prev_kv=True, fragment=True),
+        WatchCreate("k0", start_revision=begin, fragment=True),
+        WatchCreate("k", "l", begin),
+        WatchCreate("k", "l", prev_kv=True, fragment=True),
+    ):
+        pair.ask(request)
+    pair.ask(Txn((), [Put("k0", bytes(500_000)), Put("k1", bytes(500_000)), Put("k2", bytes(500_000))]))
+    pair.check()
+    assert [told.fragment for told in pair.told[4][1:]] == [True, False]
+
+
+def test_who_asks_for_it_is_told_of_progress(tmp_path):
+    with RealEtcd(tmp_path, "--experimental-watch-progress-notify-interval=200ms") as etcd:
+        pair = Pair(etcd)
+        pair.ask(WatchCreate("a", progress_notify=True))
+        pair.ask(WatchCreate("a"))
+        pair.ask(Put("b", "1"))
+        pair.ask(Put("b", "2"))
+        pair.theirs.wait({0: 4})
+        told = pair.theirs.told
+        assert set(told[0][-2:]) == set(watch.notices(pair.stream, pair.store))
+        assert told[1] == pair.told[1]
