@@ -6,13 +6,15 @@ store = KV.connect("127.0.0.1:2379")       # time is yours
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from raft_lab.kv import recipes
 from raft_lab.kv.calls import Unknown
-from raft_lab.kv.clients import Process, Program, clients_of
+from raft_lab.kv.clients import Program
+from raft_lab.kv.holding import Election, Lease
+from raft_lab.kv.lines import InCluster, Line
 from raft_lab.kv.requests import (
     FROM_KEY,
     Compaction,
@@ -20,13 +22,7 @@ from raft_lab.kv.requests import (
     Compare,
     DeleteRange,
     DeleteRangeResponse,
-    KeyValue,
     LeaseGrant,
-    LeaseKeepAlive,
-    LeaseRevoke,
-    LeaseRevokeResponse,
-    LeaseTimeToLive,
-    LeaseTimeToLiveResponse,
     Operation,
     Put,
     PutResponse,
@@ -38,7 +34,6 @@ from raft_lab.kv.requests import (
     TxnResponse,
     WatchCreate,
     as_bytes,
-    lease_name,
     prefix_end,
 )
 from raft_lab.kv.server import KVServer
@@ -50,34 +45,6 @@ from raft_lab.sim.errors import ActionRefused
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class Line(Protocol):
-    """What connects a client with a store."""
-
-    def run(self, program: Program) -> Any:
-        """Let a program of the client run to its end; answers with what it returns."""
-
-    def begin(self, program: Program) -> Any:
-        """Let a program run while the client does something else; answers with what `stop` takes."""
-
-    def stop(self, begun: Any) -> None:
-        """Let a program end that was begun."""
-
-    def watch(self, request: WatchCreate, member: str | None) -> Told:
-        """Begin to watch."""
-
-    def follow(self, watch: Any, tell: Callable[[], None]) -> Callable[[], None]:
-        """Call `tell` whenever a watch may have been told something; answers with a function that ends it."""
-
-    def wait(self, seconds: float) -> None:
-        """Let time pass."""
-
-    def members(self) -> list[dict[str, Any]]:
-        """What each member says of itself."""
-
-    def close(self) -> None:
-        """Let go of what is open."""
 
 
 class KV:
@@ -314,153 +281,6 @@ class KV:
 
     def __repr__(self) -> str:
         return f"<KV: {self.line}>"
-
-
-class Lease:
-    """A lease that a client holds.
-
-    Attributes:
-        id: its name.
-        ttl: for how many seconds it was given.
-    """
-
-    def __init__(self, store: KV, id: int, ttl: int) -> None:
-        self._store = store
-        self._keeping: Any = None
-        self.id = id
-        self.ttl = ttl
-
-    def keep_alive(self) -> Lease:
-        """Renew it three times in its life, whoever lets the cluster's time go on: this store, a cell or the lab."""
-        if self._keeping is None:
-            self._keeping = self._store.line.begin(recipes.keep_alive(self.id, self.ttl))
-        return self
-
-    def let_go(self) -> Lease:
-        """Renew it no more, as if its holder had died."""
-        if self._keeping is not None:
-            self._store.line.stop(self._keeping)
-            self._keeping = None
-        return self
-
-    def keep_alive_once(self) -> int:
-        """Renew it now; answers with the seconds that it has then, 0 if it is over."""
-        ttl: int = self._store.ask(LeaseKeepAlive(self.id)).ttl
-        return ttl
-
-    def time_to_live(self, *, keys: bool = False) -> LeaseTimeToLiveResponse:
-        """How long it has left, and which keys hang on it."""
-        response: LeaseTimeToLiveResponse = self._store.ask(LeaseTimeToLive(self.id, keys))
-        return response
-
-    def revoke(self) -> LeaseRevokeResponse:
-        """End it; its keys are deleted."""
-        self.let_go()
-        response: LeaseRevokeResponse = self._store.ask(LeaseRevoke(self.id))
-        return response
-
-    def __int__(self) -> int:
-        return self.id
-
-    def __repr__(self) -> str:
-        return f"<lease {lease_name(self.id)} of {self.ttl} s>"
-
-
-class Election:
-    """An election in which a client takes part (see recipes.py)."""
-
-    def __init__(self, store: KV, name: str | bytes, lease: Lease) -> None:
-        self._store = store
-        self.name = name
-        self.lease = lease
-        self.turn: recipes.Turn | None = None
-
-    def campaign(self, value: str | bytes) -> recipes.Turn:
-        """Wait until one is elected; `value` is what the others see."""
-        self.turn = self._store.run(recipes.take_turn(self.name, self.lease.id, value))
-        assert self.turn is not None
-        return self.turn
-
-    def proclaim(self, value: str | bytes) -> bool:
-        """Say something else; answers whether one leads still."""
-        return self.turn is not None and bool(self._store.run(recipes.proclaim(self.turn, value)))
-
-    def resign(self) -> bool:
-        """Lead no more; answers whether one did."""
-        turn, self.turn = self.turn, None
-        return turn is not None and bool(self._store.run(recipes.give_up(turn)))
-
-    def leader(self) -> KeyValue | None:
-        """Who leads now: key and value of the first in the queue."""
-        found: KeyValue | None = self._store.run(recipes.leader(self.name))
-        return found
-
-
-class InCluster:
-    """A client inside a cluster's own time."""
-
-    def __init__(self, cluster: Cluster, name: str, member: str | None) -> None:
-        self.cluster = cluster
-        self.clients = clients_of(cluster)
-        self.caller = self.clients.caller(name, member)
-
-    def run(self, program: Program) -> Any:
-        with self.cluster.lock:
-            process = self.clients.proceed(self.caller, program)
-            self.clients.run_until(lambda: process.done)
-            if process.error is not None:
-                raise process.error
-            return process.result
-
-    def begin(self, program: Program) -> Process:
-        with self.cluster.lock:
-            return self.clients.start(program, self.caller.name)
-
-    def stop(self, begun: Process) -> None:
-        with self.cluster.lock:
-            self.clients.stop(begun)
-
-    def watch(self, request: WatchCreate, member: str | None) -> Told:
-        with self.cluster.lock:
-            return self.clients.watch(request, member)
-
-    def follow(self, watch: Any, tell: Callable[[], None]) -> Callable[[], None]:
-        def look() -> None:
-            self.clients.catch_up()
-            tell()
-
-        return self.cluster.on_change(look)
-
-    def wait(self, seconds: float) -> None:
-        if not (isinstance(seconds, int | float) and 0 < seconds < 1e6):
-            raise ActionRefused(f"wait takes a number of seconds above 0, not {seconds!r}")
-        with self.cluster.lock:
-            self.clients.run(seconds * 1000)
-
-    def close(self) -> None:
-        pass
-
-    def members(self) -> list[dict[str, Any]]:
-        return [_status(self.cluster, name) for name in self.cluster.servers]
-
-    def __str__(self) -> str:
-        return f"{self.caller.name} of {self.cluster!r}"
-
-
-def _status(cluster: Cluster, name: str) -> dict[str, Any]:
-    state = cluster[name]
-    down = name in cluster.world.crashed
-    said = "is down" if down else "" if state.leader_id else "etcdserver: no leader"
-    return {
-        "member": name,
-        "is leader": state.is_leader and not down,
-        "is learner": name in state.configuration.learners,
-        "raft term": state.current_term,
-        "raft index": state.log.last_index,
-        "raft applied index": 0 if down else state.last_applied,
-        "revision": 0 if down else state.machine.data.revision,
-        "errors": said,
-    }
 
 
 def _ask(request: Any) -> Program:
