@@ -16,18 +16,19 @@ def encode_kv(kv: KeyValue) -> bytes:
     return b"".join(
         (
             _field(0x0A, kv.key),
-            *(bytes([tag]) + _varint(number) for tag, number in numbers if number),
+            *(bytes([tag]) + varint(number) for tag, number in numbers if number),
             _field(0x2A, kv.value),
-            b"\x30" + _varint(kv.lease) if kv.lease else b"",
+            b"\x30" + varint(kv.lease) if kv.lease else b"",
         )
     )
 
 
 def _field(tag: int, content: bytes) -> bytes:
-    return bytes([tag]) + _varint(len(content)) + content if content else b""
+    return bytes([tag]) + varint(len(content)) + content if content else b""
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
+    """A number as protocol buffers write it."""
     number &= (1 << 64) - 1  # a negative one is written as its two's complement
     out = bytearray()
     while number > 0x7F:
@@ -53,7 +54,7 @@ def request_size(op: Put | DeleteRange | Txn) -> int:
 
 def _part(size: int) -> int:
     """A part of a message: a tag, how long it is, and so many bytes."""
-    return 1 + len(_varint(size)) + size
+    return 1 + len(varint(size)) + size
 
 
 def _message_size(op: Operation | Compare) -> int:
@@ -63,7 +64,7 @@ def _message_size(op: Operation | Compare) -> int:
     match op:
         case Compare():
             numbers, texts = (op.result, op.target), (op.key,)
-            size = _part(len(op.value)) if isinstance(op.value, bytes) else 1 + len(_varint(op.value))
+            size = _part(len(op.value)) if isinstance(op.value, bytes) else 1 + len(varint(op.value))
             size += 1 + _part(len(op.range_end)) if op.range_end else 0  # its tag takes two bytes
         case Put():
             numbers, texts = (op.lease, op.prev_kv, op.ignore_value, op.ignore_lease), (op.key, op.value)
@@ -80,7 +81,7 @@ def _message_size(op: Operation | Compare) -> int:
             return _part(size)
         case _:
             return 0
-    size += sum(1 + len(_varint(number)) for number in numbers if number)
+    size += sum(1 + len(varint(number)) for number in numbers if number)
     return _part(size + sum(_part(len(text)) for text in texts if text))
 
 

@@ -74,6 +74,42 @@ StatusResponse header:ResponseHeader=1 version:string=2 dbSize:int64=3 leader:ui
     raftTerm:uint64=6 raftAppliedIndex:uint64=7 errors:*string=8 dbSizeInUse:int64=9 isLearner:bool=10
     storageVersion:string=11 dbSizeQuota:int64=12 downgradeInfo:DowngradeInfo=13
 DowngradeInfo enabled:bool=1 targetVersion:string=2
+SnapshotRequest
+SnapshotResponse header:ResponseHeader=1 remaining_bytes:uint64=2 blob:bytes=3 version:string=4
+AuthEnableRequest
+AuthEnableResponse header:ResponseHeader=1
+AuthDisableRequest
+AuthDisableResponse header:ResponseHeader=1
+AuthStatusRequest
+AuthStatusResponse header:ResponseHeader=1 enabled:bool=2 authRevision:uint64=3
+AuthenticateRequest name:string=1 password:string=2
+AuthenticateResponse header:ResponseHeader=1 token:string=2
+AuthUserAddRequest name:string=1 password:string=2
+AuthUserAddResponse header:ResponseHeader=1
+AuthUserGetRequest name:string=1
+AuthUserGetResponse header:ResponseHeader=1 roles:*string=2
+AuthUserListRequest
+AuthUserListResponse header:ResponseHeader=1 users:*string=2
+AuthUserDeleteRequest name:string=1
+AuthUserDeleteResponse header:ResponseHeader=1
+AuthUserChangePasswordRequest name:string=1 password:string=2
+AuthUserChangePasswordResponse header:ResponseHeader=1
+AuthUserGrantRoleRequest user:string=1 role:string=2
+AuthUserGrantRoleResponse header:ResponseHeader=1
+AuthUserRevokeRoleRequest name:string=1 role:string=2
+AuthUserRevokeRoleResponse header:ResponseHeader=1
+AuthRoleAddRequest name:string=1
+AuthRoleAddResponse header:ResponseHeader=1
+AuthRoleGetRequest role:string=1
+AuthRoleGetResponse header:ResponseHeader=1
+AuthRoleListRequest
+AuthRoleListResponse header:ResponseHeader=1 roles:*string=2
+AuthRoleDeleteRequest role:string=1
+AuthRoleDeleteResponse header:ResponseHeader=1
+AuthRoleGrantPermissionRequest name:string=1
+AuthRoleGrantPermissionResponse header:ResponseHeader=1
+AuthRoleRevokePermissionRequest role:string=1 key:bytes=2 range_end:bytes=3
+AuthRoleRevokePermissionResponse header:ResponseHeader=1
 package v3electionpb
 CampaignRequest name:bytes=1 lease:int64=2 value:bytes=3
 CampaignResponse header:etcdserverpb.ResponseHeader=1 leader:LeaderKey=2
@@ -114,6 +150,24 @@ etcdserverpb.Maintenance Defragment DefragmentRequest DefragmentResponse
 etcdserverpb.Maintenance Hash HashRequest HashResponse
 etcdserverpb.Maintenance HashKV HashKVRequest HashKVResponse
 etcdserverpb.Maintenance MoveLeader MoveLeaderRequest MoveLeaderResponse
+etcdserverpb.Maintenance Snapshot SnapshotRequest *SnapshotResponse
+etcdserverpb.Auth AuthEnable AuthEnableRequest AuthEnableResponse
+etcdserverpb.Auth AuthDisable AuthDisableRequest AuthDisableResponse
+etcdserverpb.Auth AuthStatus AuthStatusRequest AuthStatusResponse
+etcdserverpb.Auth Authenticate AuthenticateRequest AuthenticateResponse
+etcdserverpb.Auth UserAdd AuthUserAddRequest AuthUserAddResponse
+etcdserverpb.Auth UserGet AuthUserGetRequest AuthUserGetResponse
+etcdserverpb.Auth UserList AuthUserListRequest AuthUserListResponse
+etcdserverpb.Auth UserDelete AuthUserDeleteRequest AuthUserDeleteResponse
+etcdserverpb.Auth UserChangePassword AuthUserChangePasswordRequest AuthUserChangePasswordResponse
+etcdserverpb.Auth UserGrantRole AuthUserGrantRoleRequest AuthUserGrantRoleResponse
+etcdserverpb.Auth UserRevokeRole AuthUserRevokeRoleRequest AuthUserRevokeRoleResponse
+etcdserverpb.Auth RoleAdd AuthRoleAddRequest AuthRoleAddResponse
+etcdserverpb.Auth RoleGet AuthRoleGetRequest AuthRoleGetResponse
+etcdserverpb.Auth RoleList AuthRoleListRequest AuthRoleListResponse
+etcdserverpb.Auth RoleDelete AuthRoleDeleteRequest AuthRoleDeleteResponse
+etcdserverpb.Auth RoleGrantPermission AuthRoleGrantPermissionRequest AuthRoleGrantPermissionResponse
+etcdserverpb.Auth RoleRevokePermission AuthRoleRevokePermissionRequest AuthRoleRevokePermissionResponse
 v3electionpb.Election Campaign CampaignRequest CampaignResponse
 v3electionpb.Election Proclaim ProclaimRequest ProclaimResponse
 v3electionpb.Election Leader LeaderRequest LeaderResponse

@@ -1,0 +1,235 @@
+"""etcd's API on loopback: `with etcd(cluster) as endpoints:` gives every server of a cluster a port of its own.
+
+A server that crashes in the lab closes its port and all connections, and opens them again when it restarts; one that
+is cut off stays reachable and answers what etcd would. Whoever joins the cluster gets a port, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import random
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from raft_lab.kv import wire
+from raft_lab.raft.errors import RaftLabError
+from raft_lab.serve.administration import Maintenance, Members
+from raft_lab.serve.auth import Auth
+from raft_lab.serve.keys import Keys, Leases
+from raft_lab.serve.live import Live, living
+from raft_lab.serve.member import Directory, Member, Service, handlers
+from raft_lab.serve.queues import Elections, Locks
+from raft_lab.serve.watches import Watches
+from raft_lab.sim.cluster import Cluster
+from raft_lab.sim.world import World
+
+SERVICES: tuple[type[Service], ...] = (Keys, Watches, Leases, Members, Maintenance, Auth, Locks, Elections)
+LARGEST_MESSAGE = 2 * 2**20
+"""Bytes: as etcd, its largest request and half a MiB around it."""
+OPTIONS = (
+    ("grpc.so_reuseport", 0),  # or a second server on the same port would bind silently
+    ("grpc.max_receive_message_length", LARGEST_MESSAGE),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.http2.max_ping_strikes", 0),  # etcd's clients ping every ten seconds, also when nothing is to be said
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+FREE_PORTS = range(20_000, 32_000)
+"""Below those that systems give to whoever connects: a port that a crashed server has left is not taken by chance."""
+
+
+class PortTaken(RaftLabError):
+    """Somebody listens on that port already."""
+
+
+class Endpoints(Sequence[str]):
+    """The addresses of a served cluster, one a server. `str(endpoints)` is what etcdctl takes: `--endpoints=…`."""
+
+    def __init__(self, live: Live, host: str, ports: Iterator[int], exact: bool, name: str) -> None:
+        self.live = live
+        self.host = host
+        self.directory = Directory(live, name)
+        self._ports = ports
+        self._exact = exact
+        self._doors: dict[str, _Door] = {}
+        self._changing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stop: Callable[[], None] = lambda: None
+
+    @property
+    def by_server(self) -> dict[str, str]:
+        """The address of each server, by its name."""
+        return {name: f"{self.host}:{door.port}" for name, door in self._doors.items()}
+
+    def __getitem__(self, place: Any) -> Any:
+        return list(self.by_server.values())[place]
+
+    def __len__(self) -> int:
+        return len(self._doors)
+
+    def __str__(self) -> str:
+        return ",".join(self)
+
+    def __repr__(self) -> str:
+        return f"<etcd at {self}>"
+
+    # In the live loop
+
+    async def open(self) -> None:
+        """Open the ports of all servers.
+
+        Raises:
+            PortTaken: one of them is taken; then none is open.
+        """
+        try:
+            for name in self.live.cluster.servers:
+                await self._admit(name)
+        except BaseException:
+            await self.close()
+            raise
+        self._stop = self.live.follow(self._look)
+
+    async def close(self) -> None:
+        """Close all ports."""
+        self._stop()
+        for task in list(self._tasks):
+            task.cancel()
+        for door in self._doors.values():
+            await door.close()
+
+    async def _admit(self, name: str) -> None:
+        door = _Door(self.directory, name, self.host)
+        for port in self._ports:
+            try:
+                await door.open(port)
+                break
+            except PortTaken:
+                if self._exact:
+                    raise
+        if not door.is_open:
+            raise PortTaken(f"no port is left for {name}")
+        self._doors[name] = door
+        self.directory.client_urls[name] = f"http://{self.host}:{door.port}"
+        self.directory.unstarted.discard(name)
+        if name in self.live.cluster.world.crashed:
+            await door.close()
+
+    def _look(self, world: World) -> None:
+        for door in self._doors.values():
+            door.watch(world)
+        if any(door.is_open == (name in world.crashed) for name, door in self._doors.items()) or self._missing(world):
+            task = self.live.loop.create_task(self._follow())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _missing(self, world: World) -> list[str]:
+        """Who has no endpoint: not who was removed and has stopped."""
+        return [name for name in world.servers if name not in self._doors and name not in self._removed(world)]
+
+    def _removed(self, world: World) -> set[str]:
+        members = world.ghosts.committed.configuration.members
+        return {name for name in world.crashed if name not in members}
+
+    async def _follow(self) -> None:
+        """Open and close what the cluster has started and crashed."""
+        async with self._changing:
+            world = self.live.cluster.world
+            for name in self._removed(world) & self._doors.keys():
+                await self._doors.pop(name).close()
+                self.directory.client_urls.pop(name, None)
+            for name in self._missing(world):
+                await self._admit(name)
+            for name, door in list(self._doors.items()):
+                if door.is_open and name in world.crashed:
+                    await door.close()
+                elif not door.is_open and name not in world.crashed:
+                    with contextlib.suppress(PortTaken):  # somebody has taken it meanwhile: it is tried again
+                        await door.open(door.port)
+
+
+class _Door:
+    """The port of one server."""
+
+    def __init__(self, directory: Directory, name: str, host: str) -> None:
+        self.member = Member(directory, name)
+        self.host = host
+        self.port = 0
+        self._server: Any = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._server is not None
+
+    async def open(self, port: int) -> None:
+        import grpc
+
+        server = grpc.aio.server(options=OPTIONS)
+        server.add_generic_rpc_handlers(handlers(service(self.member) for service in SERVICES))
+        try:
+            self.port = server.add_insecure_port(f"{self.host}:{port}")
+        except RuntimeError:
+            await server.stop(None)
+            raise PortTaken(
+                f"{self.host}:{port} is taken: something listens there already (an etcd of its own?). "
+                "Stop it, or name another port"
+            ) from None
+        await server.start()
+        self._server = server
+
+    async def close(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            await server.stop(None)
+
+    def watch(self, world: World) -> None:
+        self.member.look(world)
+
+
+def _ports(port: int) -> Iterator[int]:
+    """Which ports to try for one server after the other: those from `port` on, or any."""
+    yield from range(port, 65_536) if port else random.sample(FREE_PORTS, len(FREE_PORTS))
+
+
+@contextlib.contextmanager
+def etcd(
+    cluster: Cluster | Live, *, port: int = 0, host: str = "127.0.0.1", name: str = "raft-lab", **options: Any
+) -> Iterator[Endpoints]:
+    """Serve a cluster as etcd v3 over gRPC, from now on and on wall-clock time, until the `with` ends.
+
+    Args:
+        cluster: a cluster of `KVServer`s, or a `Live` that others use, too.
+        port: of the first server; the others take the ones after it. 0: any that are free.
+        host: where to listen. Whoever can reach it can do everything: so it is loopback unless told otherwise.
+        name: of the cluster: what its id and those of its members are made of.
+        options: those of `Live`: speed, keep, compact_above.
+
+    Raises:
+        MissingLibrary: grpcio is not installed.
+        PortTaken: one of the ports is taken.
+    """
+    try:
+        import grpc  # noqa: F401
+    except ImportError:
+        raise wire.MissingLibrary("to serve etcd's API takes grpcio: pip install 'raft_lab[serve]'") from None
+    if not (isinstance(port, int) and not isinstance(port, bool) and 0 <= port <= 65_535):
+        raise ValueError(f"a port is a number from 1 to 65535, or 0 for any that is free, not {port!r}")
+    if not is_loopback(host):
+        warnings.warn(f"everybody who can reach {host} can read and change this cluster", stacklevel=3)
+    with living(cluster, **options) as live:
+        endpoints = Endpoints(live, host, _ports(port), port > 0, name)
+        live.call(endpoints.open())
+        try:
+            yield endpoints
+        finally:
+            live.call(endpoints.close())
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach it."""
+    if host == "localhost":
+        return True
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return False
