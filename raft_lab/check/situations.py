@@ -299,6 +299,14 @@ def _answers_to_a_larger_leader() -> Iterator[Situation]:
             if not change.has_quorum([name for name, match in known.items() if match == 2] + ["S1"]):
                 state = leading(1, (), known, commit=1, log=log)
                 yield Situation(state, Receive(AppendEntriesReply(src, "S1", 1, True, 2, 1)))
+    for change in (JOINT, Configuration(frozenset({"S2", "S3"}))):  # what is committed now stands before the change
+        log = Log(Snapshot(THREE), [*entries((1, 1)), Entry(1, change)])
+        for src in change.members:
+            if src != "S1":
+                known = {name: 2 for name in change.members if name != "S1"} | {src: 1}
+                if not change.has_quorum({"S1", *known} - {src}):
+                    state = leading(1, (), known, commit=1, log=log)
+                    yield Situation(state, Receive(AppendEntriesReply(src, "S1", 1, True, 2, 1)))
     for stored in (1, 2):
         handing_over = leading(1, (1, 1), {"S2": 1, "S3": 0}, commit=1, more=Leader(transferee="S2"))
         yield Situation(handing_over, Receive(AppendEntriesReply("S2", "S1", 1, True, stored, 1)))

@@ -149,23 +149,32 @@ def log_is_up_to_date(self, last_log_index, last_log_term):
 
 
 def with_solution(name: str, cell: str, begin: str = BEGIN, end: str = END) -> str:
-    """The source of an answer's cell with the solution in it.
-
-    Args:
-        name: of the exercise.
-        cell: the source of the cell, with the marks in it.
-        begin: what takes the place of the first mark.
-        end: what takes the place of the second.
+    """The source of an answer's cell with the solution in it; see `between`.
 
     Raises:
         KeyError: there is no solution of that name.
         ValueError: the cell has no marks.
     """
-    lines = cell.splitlines()
-    marks = [number for number, line in enumerate(lines) if line.strip() in (BEGIN, END)]
+    return between(cell, SOLUTIONS[name], begin, end)
+
+
+def between(cell: str, lines: str, begin: str = BEGIN, end: str = END) -> str:
+    """The source of a cell with other lines between its marks.
+
+    Args:
+        cell: the source, with the marks in it.
+        lines: what shall stand between them, without their indentation.
+        begin: what takes the place of the first mark.
+        end: what takes the place of the second.
+
+    Raises:
+        ValueError: the cell has no marks.
+    """
+    source = cell.splitlines()
+    marks = [number for number, line in enumerate(source) if line.strip() in (BEGIN, END)]
     if len(marks) != 2:
-        raise ValueError(f"the cell of {name} has {len(marks)} marks; it takes {BEGIN!r} and {END!r}")
+        raise ValueError(f"the cell of an answer has one {BEGIN!r} and one {END!r}; there are {len(marks)} of them")
     first, last = marks
-    indent = lines[first][: len(lines[first]) - len(lines[first].lstrip())]
-    solved = [(indent + line).rstrip() for line in SOLUTIONS[name].splitlines()]
-    return "\n".join([*lines[:first], indent + begin, *solved, indent + end, *lines[last + 1 :]])
+    indent = source[first][: len(source[first]) - len(source[first].lstrip())]
+    written = [(indent + line).rstrip() for line in lines.strip("\n").splitlines()]
+    return "\n".join([*source[:first], indent + begin, *written, indent + end, *source[last + 1 :]])

@@ -9,6 +9,7 @@ from typing import Any
 import nbformat
 
 from raft_lab.course.graded import Graded
+from raft_lab.course.solutions import between
 
 LESSONS = Path(__file__).parents[2] / "lessons"
 
@@ -27,6 +28,12 @@ def answer(graded: Graded, cell: str) -> Any:
     for code in [*setups, definitions]:
         exec(compile(code, f"<{graded.name}>", "exec"), names)
     return names[graded.defines]
+
+
+def handed_in(graded: Graded, written: str) -> Any:
+    """The answer with `written` between the marks, or, if that is a whole definition, in their place."""
+    whole = any(line.startswith(("class ", f"def {graded.defines}(")) for line in written.splitlines())
+    return answer(graded, written if whole else between(source(graded), written))
 
 
 def _cells(graded: Graded) -> list[Any]:
