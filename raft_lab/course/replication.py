@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from raft_lab.check.explore import Bounds
-from raft_lab.course.exercises import Exercise, Verdict
+from raft_lab.course.exercises import SITUATIONS, Exercise, Verdict
 from raft_lab.raft.messages import AppendEntries, AppendEntriesReply
 from raft_lab.raft.rules import with_rules
 from raft_lab.raft.server import Server
@@ -119,10 +119,11 @@ class BackUp(Exercise):
         verdict = super().check(answer, seed=seed)
         if not verdict.passed:
             return verdict
-        for leader, follower in _PAIRS:
+        for number, (leader, follower) in enumerate(_PAIRS, start=1):
             if slow := _slow(_led_by(answer, leader, follower), leader, follower):
-                return Verdict(False, slow, looked="The leader's log has terms {}, the follower's {}.".format(
-                    " ".join(map(str, leader)), " ".join(map(str, follower))))  # fmt: skip
+                terms = " ".join(map(str, leader)), " ".join(map(str, follower))
+                logs = "The leader's log has terms {}, the follower's {}.".format(*terms)
+                return Verdict(False, slow, looked=logs, layer=SITUATIONS, states=number)
         return verdict
 
 

@@ -78,7 +78,7 @@ class Mine(REQUEST_VOTE.base):
 """,
     },
     "tally": {
-        "a set of its own, and a majority by hand": """
+        "a set of its own, that begins anew with each campaign": """
 class Counts(TALLY.base):
     volatile = {"granted": set()}
 
@@ -92,7 +92,7 @@ class Counts(TALLY.base):
         if m.vote_granted:
             self.granted.add(m.src)
             self.role = Candidate(frozenset(self.granted))
-            if 2 * len(self.granted) > len(self.configuration.voters):
+            if self.has_quorum(self.granted):
                 self.become_leader()
 """,
         "gives up when a majority has refused, as etcd does": """
