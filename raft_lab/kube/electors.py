@@ -19,97 +19,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
 from itertools import zip_longest
 from typing import Any
 
 from raft_lab.kube.api import ALWAYS_THERE, perform
-from raft_lab.kube.elector import SECOND, LeaderCallbacks, LeaderElectionConfig, LeaderElector
+from raft_lab.kube.elector import SECOND
 from raft_lab.kube.errors import ApiError
 from raft_lab.kube.guarded import NONE, Guarded, Turn, work
-from raft_lab.kube.locks import lock_of
 from raft_lab.kube.network import FAILURES, Chance, Faults
-from raft_lab.kube.objects import from_store, kind_of
-from raft_lab.kube.pods import CRASHED, DELETED, ENDED, PAUSED, RUNNING, Call, Pod, PodClock, PodView, Thread, view
+from raft_lab.kube.observing import Lease, Observer
+from raft_lab.kube.pods import CRASHED, DELETED, ENDED, PAUSED, RUNNING, Pod, PodClock, PodView, Thread, view
 from raft_lab.kube.processes import Ask, Context, Program
-from raft_lab.kube.records import ANNOTATION, BadRecord, LeaderElectionRecord, of_annotation, of_spec
+from raft_lab.kube.records import LeaderElectionRecord
 from raft_lab.kube.requests import Create
-from raft_lab.kube.sidecar import Sidecar
-from raft_lab.kube.timeline import BELIEVES, CUT, DOWN, MAY, WORKS, Overlap, Timeline
+from raft_lab.kube.settings import CLIENT_GO, SIDECAR, Settings, us
+from raft_lab.kube.timeline import BELIEVES, CUT, DOWN, WORKS, Overlap, Timeline
 from raft_lab.kube.timeline import PAUSED as STANDS_STILL
 from raft_lab.kube.wires import Heart, Wires
 from raft_lab.kv.client import KV
 from raft_lab.kv.clients import clients_of
-from raft_lab.kv.requests import Event, WatchCreate, as_bytes
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.errors import ActionRefused, UnknownName
-
-CLIENT_GO, SIDECAR = "client-go", "sidecar"
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a pod stands for election; durations are seconds, and by default those of Kubernetes' own components.
-
-    Attributes:
-        kind: "client-go", or "sidecar" for the elector of 2016.
-        lock: "leases", "endpoints", "configmaps", "endpointsleases" or "configmapsleases"; a sidecar has "endpoints".
-        lease_duration: how long others wait after the last change that they saw.
-        renew_deadline: how long a leader tries to renew.
-        retry_period: how long everybody waits between tries.
-        release_on_cancel: give the lease back when told to stop.
-        ttl: of a sidecar: its three durations are this, a half and a quarter of it.
-        request_timeout: how long a request may take; None: client-go's choice, half of renew_deadline, at least 1 s.
-        speed: how fast the pod's clock runs; 1 is right.
-        offset: by how much its wall clock is wrong.
-        work_every: how often the leader writes to what is guarded; 0: never.
-        restart_after: how long after its process has ended the pod starts another one; None: it does not.
-        unique_identity: every process has an identity of its own, as Kubernetes' own components have (host name and a
-            UUID); else a process that is started again takes the lease of the one before it for its own.
-    """
-
-    kind: str = CLIENT_GO
-    lock: str = "leases"
-    lease_duration: float = 15.0
-    renew_deadline: float = 10.0
-    retry_period: float = 2.0
-    release_on_cancel: bool = False
-    ttl: float = 10.0
-    request_timeout: float | None = None
-    speed: float = 1.0
-    offset: float = 0.0
-    work_every: float = 1.0
-    restart_after: float | None = None
-    unique_identity: bool = False
-
-    def __post_init__(self) -> None:
-        if self.kind not in (CLIENT_GO, SIDECAR):
-            raise ValueError(f"kind is {CLIENT_GO!r} or {SIDECAR!r}, not {self.kind!r}")
-        if not 0 < self.speed < 1000:
-            raise ValueError(f"speed is a number above 0, such as 1.1, not {self.speed!r}")
-        if self.work_every < 0 or (self.restart_after is not None and self.restart_after < 0):
-            raise ValueError("work_every and restart_after are seconds, 0 or more")
-
-    @property
-    def request_timeout_us(self) -> int:
-        """How long a request may take."""
-        given = self.request_timeout
-        return _us(max(1.0, self.renew_deadline / 2) if given is None else given)
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """What stood at the API from some moment on.
-
-    Attributes:
-        us: the moment.
-        revision: of the store: the object's resourceVersion.
-        record: who holds it; None: the object was deleted.
-    """
-
-    us: int
-    revision: int
-    record: LeaderElectionRecord | None
 
 
 class Electors:
@@ -129,7 +59,8 @@ class Electors:
         pods: by name.
         timeline: who believed, might and worked, when; and what happened.
         guarded: the key that only the leader should write.
-        leases: what stood at the API, in order.
+        views: how the pods stood, with the numbers of steps of the tape.
+        wires: calls on their way; `wires.calls` are all of them.
     """
 
     def __init__(
@@ -148,20 +79,26 @@ class Electors:
         self.cluster = cluster
         self.election = election
         self.namespace = namespace
-        self.settings = _changed(Settings(), settings)
+        self.settings = Settings().but(settings)
         self.guarded = Guarded(f"guarded/{namespace}/{election}", fencing)
         self.pods: dict[str, Pod] = {}
         self.timeline = Timeline()
-        self.leases: list[Lease] = []
         self.views: list[tuple[int, tuple[PodView, ...]]] = []
         self._listeners: list[Callable[[], None]] = []
         self._settings: dict[str, Settings] = {}
+        self._tip = cluster.now
         self._chance = Chance(cluster.seed if seed is None else seed)
         self._clients = clients_of(cluster)
         self._heart = Heart(self._clients, self._next_due)
-        latency_us = (_us(latency[0]), _us(latency[1]))
-        self.wires = Wires(self._clients, self._heart, self._chance, latency_us, faults, self._done)
-        self._set_up()
+        self._observer = Observer(
+            (namespace, election), self.settings.resource, self.guarded, self.timeline, self._heart
+        )
+        latency_us = (us(latency[0]), us(latency[1]))
+        self.wires = Wires(self._clients, self._heart, self._chance, latency_us, faults, self._observer.done)
+        if namespace not in ALWAYS_THERE:
+            with suppress(ApiError):  # it is there
+                self.ask(Create("namespaces", "", {"metadata": {"name": namespace}}))
+        self._observer.listen(self._clients)
 
     # What people do
 
@@ -177,10 +114,11 @@ class Electors:
             ActionRefused: there is a pod of this name, and it runs.
             BadConfig: its elector cannot be made like this.
         """
+        self._go_on_from_here()
         if name in self.pods and self.pods[name].lives:
             raise ActionRefused(f"{name} runs already; electors.crash({name!r}) first, or start another one")
         before = self.pods.get(name)
-        mine = _changed(self._settings.get(name, self.settings), settings)
+        mine = self._settings.get(name, self.settings).but(settings)
         if not identity and mine.unique_identity:
             identity = f"{name}_{before.life + 1 if before else 1}"
         pod = self._new_pod(name, identity or (before.identity if before else name), mine, before)
@@ -205,13 +143,13 @@ class Electors:
 
     def delete(self, name: str) -> None:
         """A pod is deleted: its process is killed, and none comes after it (a Deployment gives its pods new names)."""
-        pod = self[name]
+        pod = self._pod(name)
         self.timeline.mark(self.now_us, name, CUT, False)
         self._end(pod, DELETED, "is deleted")
 
     def restart(self, name: str, **settings: Any) -> Pod:
         """Start a pod again whose process is gone, under the same identity."""
-        pod = self[name]
+        pod = self._pod(name)
         if pod.lives:
             raise ActionRefused(f"{name} runs; electors.crash({name!r}) first")
         return self.start(name, **settings)
@@ -219,7 +157,7 @@ class Electors:
     def pause(self, name: str, seconds: float) -> None:
         """Let a process stand still: its clock goes on, and what comes for it waits."""
         pod = self._running(name)
-        pod.state, pod.paused_until_us = PAUSED, self.now_us + _us(seconds)
+        pod.state, pod.paused_until_us = PAUSED, self.now_us + us(seconds)
         self.timeline.mark(self.now_us, name, STANDS_STILL, True)
         self._note(pod, f"stands still for {seconds:g} s")
         self._heart.plan(pod.paused_until_us, lambda: self._resume(pod))
@@ -227,7 +165,7 @@ class Electors:
 
     def resume(self, name: str) -> None:
         """Let a process that stands still go on now."""
-        pod = self[name]
+        pod = self._pod(name)
         if pod.state != PAUSED:
             raise ActionRefused(f"{name} does not stand still: it is {pod.state}")
         pod.paused_until_us = self.now_us
@@ -241,7 +179,7 @@ class Electors:
             server: "api", or "store": that from the leader to what it works on.
             way: "there", "back" (what it asks for is done, and it hears nothing), or "both".
         """
-        pod = self[name]
+        pod = self._pod(name)
         pod.cuts |= _cuts(server, way)
         self.timeline.mark(self.now_us, name, CUT, any(where == "api" for where, _ in pod.cuts))
         self._note(pod, f"is cut off from the {'API server' if server == 'api' else 'store'}")
@@ -249,7 +187,7 @@ class Electors:
 
     def mend(self, name: str) -> None:
         """A pod's network works again, and what was stuck comes through."""
-        pod = self[name]
+        pod = self._pod(name)
         pod.cuts.clear()
         self.timeline.mark(self.now_us, name, CUT, False)
         self._note(pod, "is reached again")
@@ -258,11 +196,11 @@ class Electors:
 
     def set_clock(self, name: str, *, speed: float | None = None, step: float = 0.0) -> None:
         """Let a pod's clock run fast or slow from now on, or set its wall clock by so many seconds."""
-        pod = self[name]
+        pod = self._pod(name)
         if speed is not None:
-            self._settings[name] = _changed(self._settings[name], {"speed": speed})
+            self._settings[name] = self._settings[name].but({"speed": speed})
             pod.clock.run_at(speed)
-        pod.clock.offset_us += _us(step)
+        pod.clock.offset_us += us(step)
         self._changed(pod)
 
     def fail_api(self, seconds: float, how: str = "errors") -> None:
@@ -274,7 +212,7 @@ class Electors:
         """
         if how not in FAILURES:
             raise ActionRefused(f"an API server fails by {', '.join(FAILURES)}, not by {how!r}")
-        self.wires.fails, self.wires.fails_until_us = how, self.now_us + _us(seconds)
+        self.wires.fails, self.wires.fails_until_us = how, self.now_us + us(seconds)
         self.timeline.note(self.now_us, "api", f"{how} for {seconds:g} s")
         self._tell()
 
@@ -284,6 +222,7 @@ class Electors:
         Raises:
             ApiError: what it answers instead.
         """
+        self._go_on_from_here()
         return self.kv.line.run(perform(request, self.wires.wall_us))
 
     # Time
@@ -295,10 +234,12 @@ class Electors:
 
     def step(self) -> None:
         """Let the next thing happen, in the cluster or in a pod."""
+        self._go_on_from_here()
         self._clients.step()
 
     def run(self, seconds: float) -> None:
         """Let everything go on for so many seconds of the cluster's time."""
+        self._go_on_from_here()
         self._clients.run(seconds * 1000)
 
     def run_until(self, condition: Callable[[Electors], bool], max_steps: int = 100_000) -> None:
@@ -307,6 +248,7 @@ class Electors:
         Raises:
             ActionRefused: it did not come about.
         """
+        self._go_on_from_here()
         self._clients.run_until(lambda: condition(self), max_steps)
 
     # For people
@@ -357,6 +299,11 @@ class Electors:
         return max(working, key=lambda pod: pod.turn.version if pod.turn else 0).name if working else None
 
     @property
+    def leases(self) -> list[Lease]:
+        """What stood at the API, in order."""
+        return self._observer.leases
+
+    @property
     def lease(self) -> LeaderElectionRecord | None:
         """The record as it stands at the API."""
         return self.leases[-1].record if self.leases else None
@@ -376,55 +323,29 @@ class Electors:
 
     def _new_pod(self, name: str, identity: str, mine: Settings, before: Pod | None) -> Pod:
         life = before.life + 1 if before else 1
-        clock = PodClock(lambda: self.now_us, mine.speed, _us(mine.offset))
-        context = Context(clock)
-        jitter = f"jitter {name} {life}"
+        clock = PodClock(lambda: self.now_us, mine.speed, us(mine.offset))
         pod: Pod
-
-        def note(text: str) -> None:
-            self._note(pod, text)
-
-        if mine.kind == SIDECAR:
-            sidecar = Sidecar(
-                self.namespace, self.election, identity, clock, ttl_us=_us(mine.ttl), recorder=note,
-                jitter=lambda: self._chance.fraction(jitter), on_started_leading=lambda work: self._leads(pod, work),
-            )  # fmt: skip
-            pod = Pod(name, identity, clock, context, life, sidecar.lock, sidecar)
-        else:
-            options = {"recorder": note, "timeout_us": mine.request_timeout_us}
-            lock = lock_of(mine.lock, self.namespace, self.election, identity, **options)
-            config = LeaderElectionConfig(
-                lock,
-                LeaderCallbacks(
-                    lambda work: self._leads(pod, work),
-                    lambda: self._note(pod, "OnStoppedLeading"),
-                    lambda leader: self._note(pod, f"OnNewLeader {leader!r}"),
-                ),
-                _us(mine.lease_duration),
-                _us(mine.renew_deadline),
-                _us(mine.retry_period),
-                release_on_cancel=mine.release_on_cancel,
-                name=self.election,
-            )
-            elector = LeaderElector(config, clock, lambda: self._chance.fraction(jitter))
-            pod = Pod(name, identity, clock, context, life, lock, elector)
+        candidate = mine.candidate(
+            (self.namespace, self.election),
+            identity,
+            clock,
+            lambda: self._chance.fraction(f"jitter {name} {life}"),
+            lambda work_context: self._leads(pod, work_context),
+            lambda text: self._note(pod, text),
+        )
+        pod = Pod(name, identity, clock, Context(clock), life, candidate.lock, candidate)
         if before:
             pod.cuts = before.cuts
         return pod
 
     def _leads(self, pod: Pod, work_context: Context) -> None:
         """OnStartedLeading: the work begins, with what it will have to show."""
-        record = self._observed(pod)
         pod.work = work_context
+        record = pod.elector.observed_record
         pod.turn = Turn(pod.identity, int(pod.lock.resource_version), record.leader_transitions)
         self._note(pod, f"OnStartedLeading, acquired at resourceVersion {pod.turn.version}")
         if every := self._settings[pod.name].work_every:
-            self._spawn(pod, work(self.guarded, pod.turn, _us(every), work_context))
-
-    @staticmethod
-    def _observed(pod: Pod) -> LeaderElectionRecord:
-        elector = pod.candidate.elector if isinstance(pod.candidate, Sidecar) else pod.candidate
-        return elector.observed_record
+            self._spawn(pod, work(self.guarded, pod.turn, us(every), work_context))
 
     def _spawn(self, pod: Pod, program: Program) -> None:
         pod.threads.append(Thread(pod, program))
@@ -461,7 +382,7 @@ class Electors:
         self._note(pod, words)
         after = self._settings[pod.name].restart_after
         if after is not None and state != DELETED:
-            self._heart.plan(self.now_us + _us(after), lambda: self._start_again(pod))
+            self._heart.plan(self.now_us + us(after), lambda: self._start_again(pod))
         self._changed(pod)
 
     def _start_again(self, pod: Pod) -> None:
@@ -489,8 +410,17 @@ class Electors:
             for other, old in zip_longest(self.pods.values(), before)
         )
         self.views.append((self.cluster.now.id, views))
+        self._tip = self.cluster.now
         self._heart.changed()
         self._tell()
+
+    def _go_on_from_here(self) -> None:
+        """Pods do not go back with the cluster, and nothing can be done to them while it has."""
+        if self.now_us < self._tip.schedule.now_us:
+            raise ActionRefused(
+                f"the cluster was taken back to {self.now_us / SECOND:.3f} s; the pods stand at "
+                f"{self._tip.schedule.now_us / SECOND:.3f} s and do not go back: cluster.goto({self._tip.id}) first"
+            )
 
     def _tell(self) -> None:
         """Tell the listeners, unless it is while time goes on: then the cluster does, once, at the end."""
@@ -498,76 +428,16 @@ class Electors:
             for listener in list(self._listeners):
                 listener()
 
-    def _done(self, call: Call, outcome: Any) -> None:
-        """A server has done something: is it about what is guarded, or about the lease?"""
-        if call.to == "store":
-            self.guarded.answered(call.request, outcome)
-            return
-        name = getattr(call.request, "name", "") or getattr(call.request, "object", {}).get("metadata", {}).get("name")
-        is_write = type(call.request).__name__ in ("Create", "Update", "Patch")
-        if is_write and name == self.election and isinstance(outcome, dict):
-            self._lease_is(int(outcome["metadata"]["resourceVersion"]), outcome)
-
-    def _set_up(self) -> None:
-        """Make the namespace, and listen to the store: to what others write as well, and to what only it knows."""
-        if self.namespace not in ALWAYS_THERE:
-            with suppress(ApiError):  # it is there
-                self.ask(Create("namespaces", "", {"metadata": {"name": self.namespace}}))
-        resource = "endpoints" if self.settings.kind == SIDECAR else self.settings.lock
-        resource = "leases" if resource.endswith("leases") else resource
-        lease = kind_of(resource).key(self.namespace, self.election)
-        self._clients.start(self._follow(lease, self._lease_changed), "observer")
-        self._clients.start(self._follow(as_bytes(self.guarded.key), self._guarded_changed), "observer")
-
-    def _follow(self, key: bytes, tell: Callable[[Event], None]) -> Program:
-        watch = yield WatchCreate(key)
-        while True:
-            for response in (yield watch):
-                for event in response.events:
-                    tell(event)
-
-    def _lease_changed(self, event: Event) -> None:
-        revision = event.kv.mod_revision
-        self._lease_is(revision, from_store(event.kv) if event.type == "PUT" else None)
-
-    def _guarded_changed(self, event: Event) -> None:
-        if event.type == "PUT":
-            self.guarded.accepted(event.kv.value, event.kv.mod_revision)
-
-    def _lease_is(self, revision: int, found: dict[str, Any] | None) -> None:
-        if self.leases and self.leases[-1].revision >= revision:
-            return
-        record = _record_in(found) if found else None
-        self.leases.append(Lease(self.now_us, revision, record))
-        for who in self.timeline.now(MAY):
-            if record is None or who != record.holder_identity:
-                self.timeline.mark(self.now_us, who, MAY, False)
-        if record is not None and record.holder_identity:
-            self.timeline.mark(self.now_us, record.holder_identity, MAY, True)
-            ends = self.now_us + record.lease_duration_seconds * SECOND
-            self._heart.plan(ends, lambda: self._lease_over(revision, record.holder_identity))
-            self._heart.changed()
-
-    def _lease_over(self, revision: int, holder: str) -> None:
-        if self.leases[-1].revision == revision:
-            self.timeline.mark(self.now_us, holder, MAY, False)
+    def _pod(self, name: str) -> Pod:
+        """A pod to which something is done."""
+        self._go_on_from_here()
+        return self[name]
 
     def _running(self, name: str) -> Pod:
-        pod = self[name]
+        pod = self._pod(name)
         if not pod.lives:
             raise ActionRefused(f"{name} does not run: it is {pod.state}; electors.restart({name!r}) first")
         return pod
-
-
-def _us(seconds: float) -> int:
-    return round(seconds * SECOND)
-
-
-def _changed(settings: Settings, changes: dict[str, Any]) -> Settings:
-    known = [field.name for field in fields(Settings)]
-    if unknown := sorted(changes.keys() - set(known)):
-        raise TypeError(f"there is no setting {unknown[0]!r}; there are {', '.join(known)}")
-    return replace(settings, **changes)
 
 
 def _cuts(server: str, way: str) -> set[tuple[str, str]]:
@@ -577,14 +447,4 @@ def _cuts(server: str, way: str) -> set[tuple[str, str]]:
     return {(server, way) for way in ways}
 
 
-def _record_in(found: dict[str, Any]) -> LeaderElectionRecord | None:
-    try:
-        if "spec" in found:
-            return of_spec(found["spec"])
-        text = (found["metadata"].get("annotations") or {}).get(ANNOTATION)
-        return None if text is None else of_annotation(text)
-    except BadRecord:
-        return None
-
-
-__all__ = ["ApiError", "Electors", "Lease", "Settings"]
+__all__ = ["CLIENT_GO", "SIDECAR", "Electors", "Lease", "Settings"]

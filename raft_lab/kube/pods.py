@@ -11,7 +11,7 @@ from raft_lab.kube.elector import SECOND, LeaderElector
 from raft_lab.kube.guarded import Turn
 from raft_lab.kube.locks import Lock
 from raft_lab.kube.processes import Ask, Context, Program, Sleep, Wish
-from raft_lab.kube.sidecar import Sidecar
+from raft_lab.kube.sidecar import Sidecar, SidecarElector
 
 EPOCH_US = 1_551_286_800 * SECOND
 """What true wall clocks show when the cluster's clock shows 0: 27 February 2019, 17:00 UTC."""
@@ -181,6 +181,11 @@ class Pod:
         return self.state in (RUNNING, PAUSED)
 
     @property
+    def elector(self) -> LeaderElector | SidecarElector:
+        """Its elector, that in the sidecar if it has one."""
+        return self.candidate.elector if isinstance(self.candidate, Sidecar) else self.candidate
+
+    @property
     def believes(self) -> bool:
         """Whether it says of itself that it leads: `IsLeader` of client-go; what the sidecar answers."""
         if not self.lives:
@@ -242,7 +247,7 @@ class PodView:
 
 def view(pod: Pod) -> PodView:
     """The pod as it stands."""
-    elector = pod.candidate.elector if isinstance(pod.candidate, Sidecar) else pod.candidate
+    elector = pod.elector
     observed, waits, wakes = None, "", None
     if elector.observed_time_us > 0:
         observed = pod.clock.real_us(elector.observed_time_us)

@@ -352,6 +352,20 @@ def test_what_cannot_be_done_is_refused_in_a_sentence():
         electors.pause("a", 3)
 
 
+def test_pods_do_not_go_back_with_the_cluster():
+    electors = started(with_raft(), "a", "b", seconds=10)
+    cluster, last = electors.cluster, electors.views[-1][0]
+    early = next(step.id for step in cluster.history if step.schedule.now_us > 0.6 * SECOND)
+    cluster.goto(early)
+    assert [(pod.name, pod.works) for pod in electors.seen_at(early)] == [("a", True)]
+    for act in (lambda: electors.run(1), lambda: electors.crash("a"), lambda: electors.ask(Get(*LEASE))):
+        with pytest.raises(ActionRefused, match=rf"stand at 10\.\d+ s and do not go back: cluster.goto\({last}\)"):
+            act()
+    cluster.goto(last)
+    electors.run(20)
+    assert electors.leader == "a"
+
+
 def test_electors_need_a_store():
     with pytest.raises(ActionRefused, match="no key-value store"):
         Electors(Cluster(3))
