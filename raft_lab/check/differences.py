@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from raft_lab.check.claims import CLAIMS, Case, Claim
+from raft_lab.check.purity import changed_message, impurity
 from raft_lab.check.situations import KINDS, small
 from raft_lab.check.standing import Crash, Situation, kind_of, size
 from raft_lab.check.wording import situation_in_words
@@ -56,6 +57,8 @@ class Difference:
 def differences(server: type[Server], kinds: Collection[str] = KINDS, *, larger: bool = True) -> Difference | None:
     """The smallest difference between `server` and Raft, or None if there is none in all that was tried.
 
+    Of a class that decides by chance, or by what servers share, only that is told: it may do something else next time.
+
     Args:
         server: a subclass of `Server`. With optional rules on, it is compared with Raft that has them on.
         kinds: what happens, by name: kinds of messages and events, all of `KINDS` unless told.
@@ -64,8 +67,11 @@ def differences(server: type[Server], kinds: Collection[str] = KINDS, *, larger:
     Raises:
         ValueError: there is no such kind.
     """
+    wanted = _known(kinds)
+    if why := impurity(server):
+        return Difference("", "", f"{why}.", "", _IMPURE)
     late: Difference | None = None
-    for tried, (situation, right) in enumerate(_situations(server, _known(kinds), larger), start=1):
+    for tried, (situation, right) in enumerate(_situations(server, wanted, larger), start=1):
         found = difference(server, situation, right)
         if found is not None and found.about not in _LATE:
             return replace(found, tried=tried)
@@ -84,11 +90,15 @@ def difference(server: type[Server], situation: Situation, right: Outcome | None
     """
     if right is None:
         right = _stepped(_reference(server), _plain(situation))
+    mark = _mark(situation.event)
     try:
         found = _stepped(server, _with_first_fields(server, situation))
     except HandlerError as error:
         said = "Raft goes on;", f"yours does not: {error}."
         return Difference(situation_in_words(situation), *said, "", "error", kind_of(situation))
+    if _mark(situation.event) != mark:
+        _forget()  # others would be asked about what it has made of the message
+        return Difference("", "", f"{changed_message(server)}.", "", _IMPURE, kind_of(situation))
     if found == right:
         return None
     case = Case(situation, right, found)
@@ -97,6 +107,24 @@ def difference(server: type[Server], situation: Situation, right: Outcome | None
             words = situation_in_words(situation)
             return Difference(words, *contrast, _rule(case, claim), claim.about, kind_of(situation))
     return None
+
+
+_IMPURE = "purity"
+
+
+def _mark(event: Event | Crash) -> int | None:
+    """Something that changes if somebody writes into the event."""
+    try:
+        return hash(event)
+    except TypeError:
+        return None
+
+
+def _forget() -> None:
+    """All situations are made anew."""
+    for remembered in (small, _by_size, _lived_by_raft):
+        remembered.cache_clear()
+    _KNOWN.clear()
 
 
 def _reference(server: type[Server]) -> type[Server]:

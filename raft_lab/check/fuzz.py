@@ -24,6 +24,7 @@ from raft_lab.check.coverage import behaviour
 from raft_lab.check.invariants import INVARIANTS
 from raft_lab.check.liveness import PROGRESS, Recovery, healing
 from raft_lab.check.mixes import LEASES, MIXES, SWARM, Mix
+from raft_lab.check.purity import impurity
 from raft_lab.check.shrink import shrink
 from raft_lab.check.stepper import LINEARIZABILITY, NO_HANDLER_FAILS
 from raft_lab.check.walk import Walk
@@ -137,6 +138,7 @@ class FuzzReport:
         findings: the runs that went wrong, in the order of their seeds.
         interrupted: whether it was stopped by hand, so that this is the result so far.
         stopped: whether it ended early because enough runs had gone wrong.
+        failure: why nothing was tried: the class may do something else when a run is made again; or ''.
     """
 
     runs: int
@@ -146,6 +148,7 @@ class FuzzReport:
     findings: tuple[Finding, ...] = ()
     interrupted: bool = False
     stopped: bool = False
+    failure: str = ""
 
     def __str__(self) -> str:
         lines = [self.summary(), *map(str, self.findings)]
@@ -154,6 +157,8 @@ class FuzzReport:
 
     def summary(self) -> str:
         """How much was tried, what came of it, and what happened on the way."""
+        if self.failure:
+            return f"{self.failure}."
         early = " (interrupted)" if self.interrupted else " (it stopped there)" if self.stopped else ""
         wrong = f"{len(self.findings)} went wrong" if self.findings else "nothing was broken in what they did"
         seen = ", ".join(f"{what} {count:,}" for what, count in self.seen.items())
@@ -199,6 +204,8 @@ def fuzz(
     """
     plan = Plan(server, actions, *_checked(server, actions, mix, invariants, findings, executor))
     numbers = _numbers(seeds)
+    if why := impurity(server):
+        return FuzzReport(0, 0, {}, (), failure=why)
     results = _here(plan, numbers) if executor is None else _there(plan, numbers, executor)
     done: list[Outcome] = []
     failed: list[Outcome] = []

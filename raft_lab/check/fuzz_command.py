@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> tuple[bool, str]:
     if options.save and small is not None:
         small.cluster().save(options.save)
         told.append(f"The first of them, made small, is in {options.save}: Cluster.load opens it.")
-    return bool(report.findings), "\n".join(told)
+    return bool(report.findings or report.failure), "\n".join(told)
 
 
 def _again(options: argparse.Namespace, seed: int) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from types import FunctionType, ModuleType
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from raft_lab.check.situations import KINDS, small
 from raft_lab.check.standing import Situation
@@ -34,8 +34,23 @@ _NAMINGS = tuple(
     {f"S{number}": f"S{number}{digits}" for number in range(1, 10)} for digits in ("1", "47", "902", "38", "6", "555")
 )
 """Other names for the servers, in the same order."""
-_TRIED: WeakSet[type[Server]] = WeakSet()
-"""Classes that have passed."""
+_TRIED: WeakKeyDictionary[type[Server], str] = WeakKeyDictionary()
+"""Why a class was refused, or '' if it has passed. Asked again it might pass: what is shared may be full."""
+
+
+class ImpureHandler(HandlerError):
+    """A handler decides by something besides its server's state and the message, or changes something besides."""
+
+
+def impurity(server: Any) -> str:
+    """Why `server` cannot be trusted, or ''. A handler without an end is left to whoever comes upon it."""
+    try:
+        refuse_impure(server)
+    except ImpureHandler as error:
+        return str(error)
+    except HandlerError:
+        pass
+    return ""
 
 
 def refuse_impure(server: Any) -> None:
@@ -45,14 +60,20 @@ def refuse_impure(server: Any) -> None:
         server: a subclass of `Server`; what this package wrote itself is not looked at.
 
     Raises:
-        HandlerError: it is not, and why.
+        ImpureHandler: it is not, and why.
+        HandlerError: a handler runs on and on.
     """
     if not (isinstance(server, type) and issubclass(server, Server)) or not foreign_functions(server):
         return
     if server not in _TRIED:
-        _refuse_what_it_uses(server)
-        _refuse_what_it_does(server)
-        _TRIED.add(server)
+        try:
+            _refuse_what_it_uses(server)
+            _refuse_what_it_does(server)
+            _TRIED[server] = ""
+        except ImpureHandler as error:
+            _TRIED[server] = str(error)
+    if why := _TRIED[server]:
+        raise ImpureHandler(why)
 
 
 def _refuse_what_it_uses(server: type[Server]) -> None:
@@ -60,11 +81,16 @@ def _refuse_what_it_uses(server: type[Server]) -> None:
         for name, value in used_by(function).items():
             module = value.__name__ if isinstance(value, ModuleType) else str(getattr(value, "__module__", ""))
             if module.split(".")[0] in _ELSEWHERE and (isinstance(value, ModuleType) or callable(value)):
-                raise HandlerError(_not_allowed(server, function.__qualname__, name))
+                raise ImpureHandler(_not_allowed(server, function.__qualname__, name))
     for where, code in foreign_code(server).items():
         for step in dis.get_instructions(code):
             if step.opname == "LOAD_GLOBAL" and step.argval in _BUILTINS:
-                raise HandlerError(_not_allowed(server, where.split(":")[0], f"{step.argval}()"))
+                raise ImpureHandler(_not_allowed(server, where.split(":")[0], f"{step.argval}()"))
+
+
+def changed_message(server: type[Server]) -> str:
+    """What to say of a class that does so."""
+    return f"{server.__name__} changed the message that it had received: others may get it too"
 
 
 def _not_allowed(server: type[Server], where: str, name: str) -> str:
@@ -84,24 +110,24 @@ def _refuse_what_it_does(server: type[Server]) -> None:
         after = _marks(server)
         for name, mark in after.items():
             if before.get(name, mark) != mark:
-                raise HandlerError(
+                raise ImpureHandler(
                     f"{server.__name__} changes {name}, which all servers share: servers share nothing but messages. "
                     f"What a server must remember it declares, volatile = {{'seen': …}} in {server.__name__}, "
                     "and uses as self.seen"
                 )
         if event != situation.event:
-            raise HandlerError(f"{server.__name__} changed the message that it had received: others may get it too")
+            raise ImpureHandler(changed_message(server))
         if failed:
             continue
         if first != _tried(server, replace(situation, state=state))[0]:
-            raise HandlerError(
+            raise ImpureHandler(
                 f"{server.__name__} did two different things for the same state and event: a handler may use "
                 "nothing but self and the message, no randomness, clock or global"
             )
         names = _NAMINGS[number % len(_NAMINGS)]
         elsewhere = Situation(renamed(state, names), renamed(event, names), situation.now)
         if _as_bag(renamed(first, names)) != _as_bag(_tried(server, elsewhere)[0]):
-            raise HandlerError(
+            raise ImpureHandler(
                 f"{server.__name__} does something else when the servers have other names: it depends on the order of "
                 "a set (take sorted(…), min(…) or max(…)) or on somebody's name"
             )

@@ -7,7 +7,8 @@ from collections import deque
 import pytest
 
 from check.broken import BareHeartbeats, CountsVotesByNumber, FromTheBeginning, VotesTwice
-from raft_lab import Cluster, HandlerError, RequestVoteReply, Server, explore, with_rules, without
+from raft_lab import Cluster, HandlerError, RequestVoteReply, Server, explore, fuzz, with_rules, without
+from raft_lab.check.differences import differences
 from raft_lab.check.purity import refuse_impure
 
 heard = []
@@ -125,6 +126,38 @@ def test_a_search_with_such_a_handler_says_so_instead_of_what_it_saw(engine):
         refuse_impure(engine)
     assert report.failure == str(refused.value)
     assert report.counterexample is None
+
+
+IMPURE = [Clocks, Addresses, OwnDice, SharesOnTheClass, SharesAGlobal, SetsTheClass, TakesAny, EditsTheMessage]
+
+
+@pytest.mark.parametrize("engine", IMPURE, ids=lambda e: e.__name__)
+def test_fuzzing_and_comparing_say_so_too(engine):
+    with pytest.raises(HandlerError) as refused:
+        refuse_impure(engine)
+    assert str(differences(engine)) == f"{refused.value}."
+    report = fuzz(engine, 3, progress=False)
+    assert (str(report), report.runs, report.findings) == (f"{refused.value}.", 0, ())
+
+
+def test_a_handler_without_an_end_is_shown_in_the_situation_that_it_never_leaves():
+    assert "runs on and on" in differences(NeverEnds).found
+    assert differences(NeverEnds).kind == "RequestVote"
+
+
+class EditsOneMessage(Server):
+    """So rarely that no sample shows it."""
+
+    def on_request_vote(self, m):
+        if (m.term, m.last_log_term, self.log.last_term, self.voted_for) == (3, 2, 1, "S3"):
+            object.__setattr__(m, "term", 1)
+        super().on_request_vote(m)
+
+
+def test_a_message_that_somebody_has_changed_is_put_to_nobody_else():
+    refuse_impure(EditsOneMessage)
+    assert str(differences(EditsOneMessage)).startswith("EditsOneMessage changed the message that it had received")
+    assert differences(Server) is None
 
 
 class AsksEveryone(Server):
