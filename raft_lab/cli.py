@@ -189,12 +189,63 @@ def _add_serve(commands: _Commands) -> None:
     parser.set_defaults(run=serving.run)
 
 
+def _grade(options: argparse.Namespace) -> int:
+    """`raft-lab grade`."""
+    from raft_lab.course import grade_command as grading
+
+    _say(grading.run(options))
+    return 0
+
+
+_GRADE = """\
+Grade what students handed in: a folder, or a notebook, for each of them.
+
+Each answer runs in a process of its own, which is asked for one step at a time; the checks run outside of it, so that
+nothing in a notebook reaches them. No other cell of a notebook is run. On Linux the kernel keeps that process from
+files, the network and other processes, and ends it when it takes too much memory or time; on macOS some of that is
+missing, and the command says so. Do not grade as root on a machine that matters, all the same: a sandbox of any kind is
+one mistake of the kernel away from being none.
+
+What is done is kept at once. Stop the command in any way you like; started again, it goes on from there, and grades
+again only what was handed in anew. A grade depends on nothing but the answer, the seed and the version of raft_lab."""
+_GRADE_EXAMPLES = """\
+examples:
+  raft-lab grade submissions/ --out grades.csv
+  raft-lab grade submissions/ --out grades.csv --reports reports/ --seed 20260901
+  raft-lab grade submissions/ --out grades.csv --exercises request-vote,append-entries --workers 8
+  raft-lab grade submissions/ --out grades.csv --dask tcp://scheduler:8786
+  raft-lab grade /autograder/submission --student me --gradescope /autograder/results"""
+
+
+def _add_grade(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "grade",
+        help="grade what students handed in",
+        description=_GRADE,
+        epilog=_GRADE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", type=Path, metavar="SUBMISSIONS")
+    parser.add_argument("--out", type=Path, metavar="GRADES.csv", help="points, a line for each student")
+    parser.add_argument("--reports", type=Path, metavar="FOLDER", help="a web page for each student, and for the class")
+    parser.add_argument("--failures", type=Path, metavar="TABLE.csv", help="who failed which property")
+    parser.add_argument("--gradescope", type=Path, metavar="FOLDER", help="Gradescope's results.json for each student")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where results are kept (beside GRADES.csv)")
+    parser.add_argument("--exercises", metavar="A,B", help="which ones (default: all)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="chooses the random runs; keep it to yourself")
+    parser.add_argument("--student", metavar="NAME", help="SUBMISSIONS is the folder of this one student")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes that grade (one for each core)")
+    parser.add_argument("--dask", metavar="ADDRESS", help="grade on the Dask cluster at this address instead")
+    parser.set_defaults(run=_grade)
+
+
 _COMMANDS = (
     _add_lessons,
     _add_serve,
     _add_fuzz,
     _add_check_history,
     _add_export,
+    _add_grade,
 )
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 import ast
 import builtins
 import linecache
-from collections.abc import Collection, Iterator, Sequence
+import symtable
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 MODULE = "answer"
@@ -23,39 +25,38 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of a notebook's top level."""
+    """One statement of a notebook's top level.
+
+    Attributes:
+        place: its number in the notebook.
+        cell: the number of its cell.
+        node: its code.
+        binds: the names that it gives a meaning to.
+        needs: the names that it uses from outside itself, now or when it is called.
+    """
 
     place: int
     cell: int
     node: ast.stmt
-
-    def binds(self) -> set[str]:
-        """The names that it gives a meaning to."""
-        return set(_bound(self.node))
-
-    def needs(self) -> set[str]:
-        """The names that it uses, now or when it is called."""
-        return {node.id for node in ast.walk(self.node) if isinstance(node, ast.Name)}
+    binds: frozenset[str]
+    needs: frozenset[str]
 
 
-def _bound(node: ast.AST) -> Iterator[str]:
-    match node:
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            yield name
-            return
-        case ast.Import(names=names) | ast.ImportFrom(names=names):
-            for alias in names:
-                yield (alias.asname or alias.name).split(".")[0]
-        case ast.Name(id=name, ctx=ast.Store()):
-            yield name
-        case ast.Lambda():
-            return
-    for child in ast.iter_child_nodes(node):
-        yield from _bound(child)
+def _names(node: ast.stmt) -> tuple[frozenset[str], frozenset[str]]:
+    """What a statement binds, and what it needs."""
+    top = symtable.symtable(ast.unparse(node), "<cell>", "exec")
+    binds = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
+    needs = {s.get_name() for s in top.get_symbols() if s.is_referenced()}
+    waiting = top.get_children()
+    while waiting:
+        inner = waiting.pop()
+        needs |= {s.get_name() for s in inner.get_symbols() if s.is_global()}
+        waiting += inner.get_children()
+    return frozenset(binds), frozenset(needs)
 
 
 def load(cells: Sequence[tuple[tuple[str, ...], str]], wanted: str, names: Collection[str], others: Collection[str],
-         given: dict[str, Any]) -> tuple[Any, str]:  # fmt: skip
+         given: dict[str, Any], run: Callable[[Callable[[], Any]], Any]) -> tuple[Any, str]:  # fmt: skip
     """Run the definition of `wanted` and what it needs.
 
     Args:
@@ -64,6 +65,7 @@ def load(cells: Sequence[tuple[tuple[str, ...], str]], wanted: str, names: Colle
         names: by what the answer's cell is known.
         others: by what the cells of other answers are known.
         given: what an answer may use although its notebook does not import it.
+        run: calls what runs the code; it may keep it within bounds.
 
     Returns:
         What is defined, and a note for the report, or ''.
@@ -75,8 +77,8 @@ def load(cells: Sequence[tuple[tuple[str, ...], str]], wanted: str, names: Colle
     mine = [number for number, (known, _) in enumerate(cells) if set(known) & set(names)]
     rest = [number for number, (known, _) in enumerate(cells) if not set(known) & {*names, *others}]
     statements = list(_statements(cells, frozenset(mine)))
-    of_mine = [s for s in statements if s.cell in mine and wanted in s.binds()]
-    of_rest = [s for s in statements if s.cell in rest and wanted in s.binds()]
+    of_mine = [s for s in statements if s.cell in mine and wanted in s.binds]
+    of_rest = [s for s in statements if s.cell in rest and wanted in s.binds]
     if not of_mine and not of_rest:
         raise NoAnswer(_missing(statements, mine, wanted))
     note = ""
@@ -85,13 +87,22 @@ def load(cells: Sequence[tuple[tuple[str, ...], str]], wanted: str, names: Colle
     elif len({s.cell for s in of_mine}) > 1:
         note = "The answer's cell is there more than once; the last one that defines the name was graded."
     answer = (of_mine or of_rest)[-1]
-    return _run([answer, *_needed(answer, statements)], cells, given).get(wanted), note
+    chosen = [answer, *_needed(answer, statements)]
+    space = _space(chosen, cells, given)
+    codes = [_compiled(statement) for statement in sorted(chosen, key=lambda s: s.place)]
+    run(lambda: _execute(codes, space))
+    return space.get(wanted), note
+
+
+def _execute(codes: Sequence[CodeType], space: dict[str, Any]) -> None:
+    for code in codes:
+        exec(code, space)  # noqa: S102  this is what the process is for
 
 
 def _missing(statements: Sequence[Statement], mine: Sequence[int], wanted: str) -> str:
     if not mine:
         return f"There is no cell that defines {wanted}: was the answer's cell deleted?"
-    there = sorted(name for s in statements if s.cell in mine for name in s.binds())
+    there = sorted(name for s in statements if s.cell in mine for name in s.binds)
     if not there:
         return f"The answer's cell defines nothing: it should define {wanted}."
     return f"The answer's cell defines {', '.join(there)[:200]}, but what is asked for is called {wanted}."
@@ -102,6 +113,7 @@ def _statements(cells: Sequence[tuple[tuple[str, ...], str]], mine: Collection[i
     for number, (_, source) in enumerate(cells):
         try:
             tree = ast.parse(_python(source), f"<cell {number + 1}>")
+            named = [(node, *_names(node)) for node in tree.body]
         except SyntaxError as error:
             if number in mine:
                 raise NoAnswer(f"The answer's cell is no Python: {error.msg} (line {error.lineno}).") from None
@@ -110,8 +122,8 @@ def _statements(cells: Sequence[tuple[tuple[str, ...], str]], mine: Collection[i
             if number in mine:
                 raise NoAnswer("The answer's cell is no Python that can be read.") from None
             continue
-        for node in tree.body:
-            yield Statement(place, number, node)
+        for node, binds, needs in named:
+            yield Statement(place, number, node, binds, needs)
             place += 1
 
 
@@ -126,10 +138,10 @@ def _needed(answer: Statement, statements: Sequence[Statement]) -> list[Statemen
     waiting = [answer]
     while waiting:
         user = waiting.pop()
-        for name in sorted(user.needs()):
-            binding = [s for s in statements if name in s.binds() and s.place not in (user.place, answer.place)]
+        for name in sorted(user.needs):
+            binding = [s for s in statements if name in s.binds and s.place not in (user.place, answer.place)]
             before = [s for s in binding if s.place < user.place]
-            for found in before[-1:] or ([] if name in user.binds() else binding[:1]):
+            for found in before[-1:] or ([] if name in user.binds else binding[:1]):
                 if found.place not in chosen:
                     chosen[found.place] = found
                     waiting.append(found)
@@ -137,18 +149,19 @@ def _needed(answer: Statement, statements: Sequence[Statement]) -> list[Statemen
     return list(chosen.values())
 
 
-def _run(chosen: Sequence[Statement], cells: Sequence[tuple[tuple[str, ...], str]], given: dict[str, Any]) -> Any:
-    module = ModuleType(MODULE)
+def _space(
+    chosen: Sequence[Statement], cells: Sequence[tuple[tuple[str, ...], str]], given: dict[str, Any]
+) -> dict[str, Any]:
+    """Where the statements are run: a module of their own, which tracebacks and pickles know."""
+    module = sys.modules[MODULE] = ModuleType(MODULE)
     space = vars(module)
-    unknown = {name for s in chosen for name in s.needs()} - {name for s in chosen for name in s.binds()}
+    unknown = {name for s in chosen for name in s.needs} - {name for s in chosen for name in s.binds}
     space |= {name: given[name] for name in unknown if name in given and not hasattr(builtins, name)}
-    import sys
-
-    sys.modules[MODULE] = module
     for number in {s.cell for s in chosen}:
         lines = [line + "\n" for line in cells[number][1].split("\n")]
         linecache.cache[f"<cell {number + 1}>"] = (len(lines), None, lines, f"<cell {number + 1}>")
-    for statement in sorted(chosen, key=lambda s: s.place):
-        code = compile(ast.Module([statement.node], []), f"<cell {statement.cell + 1}>", "exec", dont_inherit=True)
-        exec(code, space)  # noqa: S102  this is what the process is for
     return space
+
+
+def _compiled(statement: Statement) -> CodeType:
+    return compile(ast.Module([statement.node], []), f"<cell {statement.cell + 1}>", "exec", dont_inherit=True)

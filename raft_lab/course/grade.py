@@ -17,7 +17,7 @@ from raft_lab.course.graded import GRADED
 from raft_lab.course.marking import grade_submission, key_of
 from raft_lab.course.results import Result, Results
 from raft_lab.course.sandbox import SILENCE_S
-from raft_lab.course.submission import Submission, submissions
+from raft_lab.course.submission import Submission, one, submissions
 from raft_lab.raft.errors import RaftLabError
 
 AHEAD = 64
@@ -32,6 +32,7 @@ def grade(
     executor: Executor | None = None,
     keep: str | PathLike[str] | None = None,
     progress: bool = True,
+    student: str | None = None,
     silence_s: float = SILENCE_S,
 ) -> Results:
     """Grade all that was handed in.
@@ -47,6 +48,7 @@ def grade(
         executor: where it is done; here and now if None. A Dask cluster's is `distributed.Client(…).get_executor()`.
         keep: a folder for the students' results. What is there already and still fits is not graded again.
         progress: whether to show how far it is.
+        student: `folder` is the folder of this one student.
         silence_s: seconds to wait for an answer that may never end; see `sandbox.py`.
 
     Returns:
@@ -56,7 +58,7 @@ def grade(
         RaftLabError: there is nothing to grade, or no exercise of that name, or the executor cannot do it.
     """
     names = _names(exercises)
-    handed_in = submissions(folder, [graded.lesson for graded in GRADED.values()])
+    handed_in = _handed_in(folder, student)
     kept = None if keep is None else Path(keep)
     if kept is not None:
         kept.mkdir(parents=True, exist_ok=True)
@@ -69,6 +71,10 @@ def grade(
             done[result.student] = result
             bar.update()
     return Results(tuple(done[submission.student] for submission in handed_in))
+
+
+def _handed_in(folder: str | PathLike[str], student: str | None) -> list[Submission]:
+    return [one(folder, student)] if student else submissions(folder, [graded.lesson for graded in GRADED.values()])
 
 
 def _names(exercises: Collection[str] | None) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from raft_lab.course import wire
 from raft_lab.course.exercises import Verdict
 from raft_lab.course.graded import GRADED, Graded
 from raft_lab.course.results import Mark, Result
-from raft_lab.course.sandbox import SILENCE_S, Ended, Sandbox
+from raft_lab.course.sandbox import JUDGES, REPEATS, SILENCE_S, Ended, Sandbox
 from raft_lab.course.standin import for_class, for_function
 from raft_lab.course.submission import Notebook, Submission
 from raft_lab.raft.errors import HandlerError
@@ -89,9 +89,9 @@ class _Marking:
 
     def mark(self) -> Mark:
         """Check the answer, and ask a part of it again elsewhere."""
-        with Sandbox(1, self.silence_s) as box:
+        with Sandbox(JUDGES, self.silence_s) as box:
             try:
-                about = box.ask(*self.request)
+                about = box.ask(*self.request, True)
                 if not isinstance(about, dict):
                     return self.refused("It wrote something else than an answer to where answers are sent.")
                 if refusal := about.get("missing") or about.get("failed"):
@@ -139,8 +139,8 @@ class _Marking:
         sample: list[tuple[tuple[Any, ...], Outcome | str]] = list(box.known.items())[::stride]
         if not sample:
             return True
-        with Sandbox(2, self.silence_s) as other:
-            other.ask(*self.request)
+        with Sandbox(REPEATS, self.silence_s) as other:
+            other.ask(*self.request, False)
             again = other.repeated([key for key, _ in sample])
         return all(first == second for (_, first), second in zip(sample, again, strict=True))
 

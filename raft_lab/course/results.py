@@ -169,7 +169,7 @@ class Results:
     def failures(self) -> list[tuple[str, str, str, int]]:
         """Who failed what: exercise, property or rule, layer, and how many students; the most frequent first."""
         counted = Counter(
-            (mark.exercise, why(mark), mark.layer or "not run")
+            (mark.exercise, why(mark), mark.layer or "–")
             for result in self.results
             for mark in result.marks
             if not mark.passed

@@ -33,6 +33,8 @@ SILENCE_S = 60.0
 """Seconds without an answer, after which there will be none. A safety net: instructions are counted first."""
 LARGEST = 16 << 20
 """Bytes in one answer; more is no answer."""
+JUDGES, REPEATS = 1, 2
+"""Hash seeds of the nurseries: an answer is judged in a child of the first, and asked again in one of the second."""
 Rules = tuple[tuple[str, ...], tuple[str, ...]]
 """Rules that are off, and optional ones that are on."""
 
@@ -51,14 +53,15 @@ class Nursery:
         hash_seed: seeds the order of its sets.
     """
 
-    def __init__(self, hash_seed: int) -> None:
+    def __init__(self, hash_seed: int = JUDGES) -> None:
+        self.hash_seed = hash_seed
         if os.name != "posix":
             raise RaftLabError("answers are graded on Linux or macOS; on Windows use WSL")
         self.folder = tempfile.TemporaryDirectory(prefix="raft-lab-")
         here, there = socket.socketpair()
         package = str(Path(__file__).resolve().parents[2])
         self.process = subprocess.Popen(  # noqa: S603  our own interpreter
-            [sys.executable, "-P", "-m", "raft_lab.course.worker", str(there.fileno())],
+            [sys.executable, "-P", "-m", "raft_lab.course.worker", str(there.fileno()), str(hash_seed)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -96,25 +99,35 @@ class Nursery:
         self.folder.cleanup()
 
 
-_NURSERIES: dict[tuple[int, int, int], Nursery] = {}
+_idle: list[tuple[int, Nursery]] = []
+"""Nurseries that have no child at the moment, each with the process whose it is."""
+_lock = threading.Lock()
 
 
-def nursery(hash_seed: int) -> Nursery:
-    """This thread's nursery; it is started when it is first asked for."""
-    key = os.getpid(), threading.get_ident(), hash_seed
-    found = _NURSERIES.get(key)
-    if found is None or found.process.poll() is not None:
-        found = _NURSERIES[key] = Nursery(hash_seed)
-    return found
+def taken(hash_seed: int) -> Nursery:
+    """An idle nursery; one is started if there is none."""
+    with _lock:
+        for number, (owner, nursery) in enumerate(_idle):
+            if owner == os.getpid() and nursery.hash_seed == hash_seed:
+                del _idle[number]
+                return nursery
+    return Nursery(hash_seed)
+
+
+def given_back(nursery: Nursery) -> None:
+    """It is idle again."""
+    with _lock:
+        _idle.append((os.getpid(), nursery))
 
 
 @atexit.register
 def close_nurseries() -> None:
-    """End every nursery of this process."""
-    for key in list(_NURSERIES):
-        found = _NURSERIES.pop(key)
-        if key[0] == os.getpid():
-            found.close()
+    """End every idle nursery of this process."""
+    with _lock:
+        mine = [nursery for owner, nursery in _idle if owner == os.getpid()]
+        _idle.clear()
+    for nursery in mine:
+        nursery.close()
 
 
 class Sandbox:
@@ -125,11 +138,11 @@ class Sandbox:
         silence_s: how long to wait for an answer.
     """
 
-    def __init__(self, hash_seed: int = 0, silence_s: float = SILENCE_S) -> None:
+    def __init__(self, hash_seed: int = JUDGES, silence_s: float = SILENCE_S) -> None:
         self.silence_s = silence_s
         self.trouble = ""
         """Why the process is gone."""
-        self.nursery = nursery(hash_seed)
+        self.nursery = taken(hash_seed)
         self.line = self.nursery.begin()
         self.line.setblocking(False)
         self.known: dict[tuple[Any, ...], Outcome | str] = {}
@@ -149,7 +162,9 @@ class Sandbox:
         if self.line.fileno() < 0:
             return ""
         self.line.close()
-        return self.nursery.end(hung_up)
+        how = self.nursery.end(hung_up)
+        given_back(self.nursery)
+        return how
 
     # Asking
 
@@ -289,6 +304,13 @@ class Sandbox:
             return wire.unpack_changes(before, said["changes"])
         except (*wire.DAMAGE, TraceError) as error:
             raise HandlerError(f"{verb} left something behind that Raft has no place for: {error}"[:400]) from None
+
+
+def unprotected() -> list[str]:
+    """What the system of this machine does not protect from an answer, in words; see `confinement.py`."""
+    with Sandbox() as box:
+        held = box.ask("held")
+    return [word for word in ("files", "network", "processes", "memory", "time") if word not in held]
 
 
 def _ending(how: str) -> str:

@@ -109,6 +109,18 @@ def submissions(folder: str | PathLike[str], lessons: Collection[str] = ()) -> l
     return [Submission(student, _read_all(files)) for student, files in sorted(found.items())]
 
 
+def one(folder: str | PathLike[str], student: str) -> Submission:
+    """What one student handed in.
+
+    Raises:
+        RaftLabError: there is no such folder.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise RaftLabError(f"{folder} is no folder: name the one that holds the student's notebooks")
+    return Submission(student, _read_all([(str(path.relative_to(root)), path) for path in _notebooks(root)]))
+
+
 def _student(stem: str, lessons: Collection[str]) -> str:
     for lesson in lessons:
         before, found, _ = stem.partition(lesson)

@@ -43,9 +43,14 @@ _USEFUL = """
 # --- The nursery -------------------------------------------------------------------------------------
 
 
-def nurse(control: socket.socket) -> None:
-    """Fork a child whenever it is asked for, and end it; until nobody asks any more."""
-    _load_everything()
+def nurse(control: socket.socket, judges: bool) -> None:
+    """Fork a child whenever it is asked for, and end it; until nobody asks any more.
+
+    Args:
+        control: where it is asked.
+        judges: whether its children say what an answer is like, or only do steps again.
+    """
+    _load_everything(judges)
     control.send(b"ready")
     child = 0
     while True:
@@ -62,7 +67,7 @@ def nurse(control: socket.socket) -> None:
             os.close(descriptors[0])
 
 
-def _load_everything() -> None:
+def _load_everything(judges: bool) -> None:
     for name in _USEFUL.split():
         __import__(name)
     import raft_lab.course.graded  # noqa: F401
@@ -71,8 +76,8 @@ def _load_everything() -> None:
     for name in kv.__all__:
         getattr(kv, name)
 
-    for kind in KINDS:
-        small(kind)
+    for kind in KINDS if judges else ():
+        small(kind)  # which purity is tried on
     gc.collect()
     gc.freeze()
 
@@ -163,22 +168,28 @@ class Child:
             said = getattr(self, f"do_{verb}")(*arguments)
             self.line.write(wire.dumps(said))
 
+    def do_held(self) -> list[str]:
+        """What this process could give up."""
+        return self.held
+
     # Beginning
 
-    def do_load(self, cells: Any, wanted: str, names: Any, others: Any, graded: str) -> Any:
-        """Run the definition, and say what it is."""
+    def do_load(self, cells: Any, wanted: str, names: Any, others: Any, graded: str, judges: bool) -> Any:
+        """Run the definition, and say what it is; unless it is only asked for steps again."""
         from raft_lab.course.graded import GRADED
 
         exercise: Any = GRADED[graded].exercise
         base = getattr(exercise, "base", Server)
         _blank(getattr(exercise, "missing", ()))
         try:
-            self.answer, note = _bounded("the cell", lambda: load(cells, wanted, names, others, _given()))
+            self.answer, note = load(cells, wanted, names, others, _given(), lambda call: _bounded("the cell", call))
         except NoAnswer as error:
             return {"missing": str(error)}
         except (Exception, SystemExit, GeneratorExit) as error:
             return {"failed": _told(error)}
-        about = {"note": note, "held": self.held, **self._about(base)}
+        if not judges:
+            return {}
+        about = {"note": note, **self._about(base)}
         if about.get("fits") and hasattr(exercise, "refusal"):
             about["refused"] = exercise.refusal(self.answer)
         return about
@@ -350,4 +361,4 @@ def _blank(missing: tuple[str, ...]) -> None:
 if __name__ == "__main__":
     from raft_lab.course import worker  # so that its classes have the name by which others know them
 
-    worker.nurse(socket.socket(fileno=int(sys.argv[1])))
+    worker.nurse(socket.socket(fileno=int(sys.argv[1])), sys.argv[2] == "1")

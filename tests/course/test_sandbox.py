@@ -291,7 +291,7 @@ def test_a_starter_that_nobody_touched_earns_nothing():
 def test_no_process_is_left_behind():
     from raft_lab.course.sandbox import Nursery
 
-    nursery = Nursery(0)
+    nursery = Nursery()
     line = nursery.begin()
     nursery.close()
     assert nursery.process.poll() is not None

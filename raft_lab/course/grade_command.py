@@ -1,0 +1,122 @@
+"""`raft-lab grade`: what the command does and tells."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from raft_lab.course.grade import grade
+from raft_lab.course.reports import write_gradescope, write_reports
+from raft_lab.course.results import Results
+from raft_lab.course.sandbox import unprotected
+from raft_lab.raft.errors import RaftLabError
+from raft_lab.sim.files import write_whole
+
+
+def run(options: argparse.Namespace) -> str:
+    """Grade, write what was asked for, and say what came of it.
+
+    Raises:
+        RaftLabError: the options make no sense, or there is nothing to grade.
+    """
+    if not any((options.out, options.reports, options.failures, options.gradescope)):
+        raise RaftLabError("say what to write: --out grades.csv, --reports FOLDER, --failures or --gradescope")
+    if options.workers is not None and options.workers < 1:
+        raise RaftLabError("--workers is a number from 1 on")
+    if options.seed < 0:
+        raise RaftLabError("--seed is a number from 0 on")
+    exercises = None if options.exercises is None else [name.strip() for name in options.exercises.split(",")]
+    with _executor(options) as executor:
+        results = grade(
+            options.folder,
+            exercises=exercises,
+            seed=options.seed,
+            executor=executor,
+            keep=_kept(options),
+            progress=sys.stderr.isatty(),
+            student=options.student,
+        )
+    warning = [] if options.dask else _warning()
+    return "\n".join([*_written(options, results), *warning, summary(results)])
+
+
+def _warning() -> list[str]:
+    missing = unprotected()
+    if not missing:
+        return []
+    return [
+        f"On this machine the system does not protect from answers: {', '.join(missing)}. Best grade on Linux 5.13+."
+    ]
+
+
+def _kept(options: argparse.Namespace) -> Path | None:
+    if options.keep is not None:
+        return Path(options.keep)
+    return None if options.out is None else Path(options.out).with_suffix(".results")
+
+
+@contextlib.contextmanager
+def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
+    """Where it is done: processes on this machine, or a Dask cluster; for one student or one worker, here."""
+    if options.dask:
+        try:
+            from distributed import Client
+        except ImportError:
+            raise RaftLabError("--dask needs Dask: python -m pip install 'raft_lab[cluster]'") from None
+        with Client(options.dask) as client, client.get_executor() as executor:  # type: ignore[no-untyped-call]
+            yield executor
+        return
+    workers = options.workers or os.cpu_count() or 1
+    if workers == 1 or options.student:
+        yield None
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_serve) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _serve() -> None:
+    """Leave Ctrl-C to the process that waits for this one, and do not outlive it, however it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def _follow(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
+
+
+def _written(options: argparse.Namespace, results: Results) -> Iterator[str]:
+    if options.out is not None:
+        yield f"Points are in {write_whole(options.out, results.csv())}."
+    if options.failures is not None:
+        yield f"Who failed what is in {write_whole(options.failures, results.table())}."
+    if options.reports is not None:
+        yield f"The reports are in {write_reports(results, options.reports)}."
+    if options.gradescope is not None:
+        into = write_gradescope(results, options.gradescope, alone=options.student is not None)
+        yield f"Gradescope's results are in {into}."
+
+
+def summary(results: Results) -> str:
+    """The class in a few lines: how many passed what."""
+    marks = [mark for result in results.results for mark in result.marks]
+    lines = [f"{len(results.results)} submissions."]
+    for name in results.exercises:
+        mine = [mark for mark in marks if mark.exercise == name]
+        lines.append(f"  {name}: {sum(mark.passed for mark in mine)} of {len(mine)} passed")
+    return "\n".join(lines)

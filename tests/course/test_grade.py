@@ -1,0 +1,277 @@
+"""A class is graded: wherever it is done, however often, and though it is killed half way, to the same bytes."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from raft_lab import RaftLabError
+from raft_lab.cli import main
+from raft_lab.course.grade import grade
+from raft_lab.course.reports import class_page, student_page, write_gradescope, write_reports
+from raft_lab.course.results import Mark, Result, Results
+
+sys.path.insert(0, str(Path(__file__).parent))
+from handed_in import RIGHT, hand_in
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="answers are graded on Linux or macOS")
+
+ONE_POT = """
+class Mine(HAS_QUORUM.base):
+    def has_quorum(self, servers):
+        everyone = self.configuration.voters | self.configuration.old
+        return len(everyone & set(servers)) > len(everyone) / 2
+"""
+LOSES_COUNTS = """
+def increment(key):
+    found = yield Range(key)
+    yield Put(key, str(int(found.kvs[0].value) + 1 if found.kvs else 1))
+"""
+THESE = ("has-quorum", "increment")
+
+
+@pytest.fixture(scope="module")
+def handed_in(tmp_path_factory):
+    """Four students: one right, one wrong, one who ends the process, one whose notebook was cut short."""
+    folder = tmp_path_factory.mktemp("class") / "submissions"
+    hand_in(folder, "alice", {name: RIGHT[name] for name in THESE})
+    hand_in(folder, "bob", {"has-quorum": ONE_POT, "increment": LOSES_COUNTS})
+    hand_in(folder, "carol", {"has-quorum": ONE_POT.replace("everyone =", "__import__('os')._exit(1); everyone =")})
+    hand_in(folder, "dave", {"increment": RIGHT["increment"]})
+    broken = folder / "dave" / "04-membership-changes.ipynb"
+    broken.write_text('{"cells": [')
+    return folder
+
+
+@pytest.fixture(scope="module")
+def graded(handed_in):
+    return grade(handed_in, exercises=THESE, progress=False)
+
+
+def test_everybody_gets_their_marks(graded):
+    points = {result.student: [mark.points for mark in result.marks] for result in graded.results}
+    assert points == {"alice": [5, 5], "bob": [0, 0], "carol": [0, 0], "dave": [0, 5]}
+    alice, bob, carol, dave = (result.marks[0] for result in graded.results)
+    assert "evidence, not proof" in alice.looked
+    assert bob.property == "Election Safety"
+    assert "ended the process" in carol.summary
+    assert graded.results[3].unread == (
+        "04-membership-changes.ipynb could not be read: it is not whole JSON (line 1); was the upload cut short?.",
+    )
+    assert dave.summary == "Nothing was handed in for this exercise."
+
+
+def test_the_table_of_points_has_a_line_for_each_student(graded):
+    rows = list(csv.DictReader(io.StringIO(graded.csv())))
+    assert [row["student"] for row in rows] == ["alice", "bob", "carol", "dave"]
+    assert rows[0] == {
+        "student": "alice", "has-quorum": "5", "increment": "5", "points": "10", "max_points": "10", "total": "100.0%",
+    }  # fmt: skip
+    assert rows[3]["total"] == "50.0%"
+
+
+def test_the_table_of_failures_says_who_failed_which_property(graded):
+    rows = list(csv.reader(io.StringIO(graded.table())))
+    assert ["has-quorum", "Election Safety", "exploration", "1", "bob"] in rows
+    assert any(row[0] == "increment" and row[4] == "bob" for row in rows)
+
+
+def test_gradescope_gets_a_test_for_each_exercise(graded, tmp_path):
+    write_gradescope(graded, tmp_path / "out")
+    bob = json.loads((tmp_path / "out" / "bob" / "results.json").read_text())
+    assert bob["score"] == 0
+    assert [(test["name"], test["score"], test["max_score"], test["status"]) for test in bob["tests"]] == [
+        ("has-quorum", 0, 5, "failed"),
+        ("increment", 0, 5, "failed"),
+    ]
+    assert "Election Safety is broken" in bob["tests"][0]["output"]
+    assert all(0 <= test["score"] <= test["max_score"] for test in bob["tests"])
+
+
+def test_a_result_that_is_read_back_is_the_same(graded, tmp_path):
+    for result in graded.results:
+        path = result.save(tmp_path / "x.json")
+        assert Result.load(path).text() == result.text()
+
+
+def test_what_is_no_result_is_refused(tmp_path):
+    for text in ("", "{}", "[]", '{"format": "raft_lab grades", "version": 1, "marks": 7}'):
+        (tmp_path / "x.json").write_text(text)
+        with pytest.raises(RaftLabError, match=r"holds no grades"):
+            Result.load(tmp_path / "x.json")
+
+
+def test_a_report_names_the_property_the_rule_and_the_run_and_plays_it(graded, tmp_path):
+    write_reports(graded, tmp_path / "reports")
+    page = (tmp_path / "reports" / "bob.html").read_text()
+    assert "Election Safety is broken" in page
+    assert "A run that shows it:" in page
+    assert 'data-run="0"' in page
+    assert "const instrument" in page
+    index = (tmp_path / "reports" / "index.html").read_text()
+    assert 'href="bob.html"' in index
+    assert "const instrument" not in index  # nothing is played there
+
+
+def test_what_a_student_wrote_is_text_in_a_report():
+    nasty = "<script>alert(1)</script>"
+    mark = Mark("has-quorum", 0, 5, False, nasty, rule=nasty, situation=nasty, steps=(nasty,), note=nasty)
+    result = Result(nasty, "key", (mark,), (nasty,))
+    assert "<script>alert" not in student_page(result)
+    assert "<script>alert" not in class_page(Results((result,)), {nasty: nasty})
+
+
+def test_a_name_is_no_formula():
+    table = Results((Result("=HYPERLINK(1)", "key", ()),)).csv()
+    assert "'=HYPERLINK" in table
+
+
+# --- Wherever it is done -----------------------------------------------------------------------------
+
+
+def texts(results):
+    return [result.text() for result in results.results]
+
+
+def test_the_bytes_are_the_same_again_in_threads_and_in_processes(handed_in, graded):
+    with ProcessPoolExecutor(2, get_context("spawn")) as processes, ThreadPoolExecutor(2) as threads:
+        for executor in (processes, threads):
+            assert texts(grade(handed_in, exercises=THESE, executor=executor, progress=False)) == texts(graded)
+
+
+def test_equal_answers_get_equal_marks(tmp_path):
+    for student in ("erin", "frank"):
+        hand_in(tmp_path, student, {"has-quorum": ONE_POT})
+    erin, frank = grade(tmp_path, exercises=["has-quorum"], progress=False).results
+    assert erin.marks == frank.marks
+    assert erin.key != frank.key
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_bytes_are_the_same_on_a_dask_cluster(handed_in, graded):
+    distributed = pytest.importorskip("distributed", reason="python -m pip install 'raft_lab[cluster]'")
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+        client.get_executor() as executor,
+    ):
+        assert texts(grade(handed_in, exercises=THESE, executor=executor, progress=False)) == texts(graded)
+
+
+def test_another_seed_is_another_key_and_the_same_points(handed_in, graded):
+    other = grade(handed_in / "bob", student="bob", exercises=THESE, seed=7, progress=False).results[0]
+    bob = graded.results[1]
+    assert other.key != bob.key
+    assert [mark.points for mark in other.marks] == [mark.points for mark in bob.marks]
+
+
+# --- Kept, and taken up again ------------------------------------------------------------------------
+
+
+def written(folder: Path) -> dict[str, tuple[int, int]]:
+    """Which file is which: a file that is written again is another one."""
+    return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.glob("*.json")}
+
+
+def test_what_is_done_is_not_done_again_but_what_was_handed_in_anew_is(tmp_path):
+    folder, kept = tmp_path / "submissions", tmp_path / "kept"
+    for student in ("alice", "bob", "carol"):
+        hand_in(folder, student, {"increment": LOSES_COUNTS})
+    grade(folder, exercises=["increment"], keep=kept, progress=False)
+    before = written(kept)
+    assert sorted(before) == ["alice.json", "bob.json", "carol.json"]
+    hand_in(folder, "bob", {"increment": RIGHT["increment"]})
+    (kept / "carol.json").write_text("damaged")
+    again = grade(folder, exercises=["increment"], keep=kept, progress=False)
+    after = written(kept)
+    assert [result.points for result in again.results] == [0, 5, 0]
+    assert {name for name in before if before[name] != after[name]} == {"bob.json", "carol.json"}
+
+
+def test_killed_half_way_nothing_is_lost_and_nothing_is_graded_twice(tmp_path):
+    folder, out = tmp_path / "submissions", tmp_path / "grades.csv"
+    for number in range(8):
+        hand_in(folder, f"s{number}", {"increment": LOSES_COUNTS})
+    code = "import sys; from raft_lab.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "grade", str(folder), "--out", str(out), "--workers", "2"]
+    command += ["--exercises", "increment"]
+    kept = tmp_path / "grades.results"
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 240
+        while len(written(kept)) < 2 and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.02)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    half = written(kept)
+    assert 2 <= len(half) < 8
+    assert not out.exists()
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    whole = written(kept)
+    assert len(whole) == 8
+    assert {name: whole[name] for name in half} == half
+    assert [row["student"] for row in csv.DictReader(out.open())] == [f"s{number}" for number in range(8)]
+
+
+# --- In a terminal -----------------------------------------------------------------------------------
+
+
+def test_the_command_writes_what_it_is_asked_for_and_says_how_it_went(handed_in, tmp_path, capsys):
+    out = tmp_path / "grades.csv"
+    command = ["grade", str(handed_in), "--out", str(out), "--exercises", ",".join(THESE), "--workers", "1"]
+    command += ["--reports", str(tmp_path / "reports"), "--failures", str(tmp_path / "failures.csv")]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "4 submissions." in said
+    assert "increment: 2 of 4 passed" in said
+    assert out.read_text().startswith("student,has-quorum,increment,")
+    assert (tmp_path / "reports" / "index.html").is_file()
+    assert (tmp_path / "failures.csv").is_file()
+
+
+def test_one_student_alone_as_gradescope_has_it(handed_in, tmp_path):
+    command = ["grade", str(handed_in / "bob"), "--student", "bob", "--gradescope", str(tmp_path / "results")]
+    assert main([*command, "--exercises", "has-quorum"]) == 0
+    assert json.loads((tmp_path / "results" / "results.json").read_text())["tests"][0]["name"] == "has-quorum"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere", "--out", "x.csv"], "nowhere is no folder"),
+        ([".", "--exercises", "cooking", "--out", "x.csv"], "there is no exercise 'cooking'; there are"),
+        (["."], "say what to write"),
+        ([".", "--out", "x.csv", "--workers", "0"], "--workers is a number from 1 on"),
+        ([".", "--out", "x.csv", "--seed", "-1"], "--seed is a number from 0 on"),
+    ],
+    ids=["folder", "exercise", "nothing to write", "workers", "seed"],
+)
+def test_what_makes_no_sense_is_told_in_one_line(tmp_path, monkeypatch, capsys, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    assert main(["grade", *arguments]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("raft-lab: ")
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_when_all_is_done_no_process_is_left(tmp_path):
+    from raft_lab.course import sandbox
+
+    hand_in(tmp_path, "alice", {"increment": LOSES_COUNTS})
+    grade(tmp_path, exercises=["increment"], progress=False)
+    nurseries = [nursery for _, nursery in sandbox._idle]
+    assert nurseries
+    sandbox.close_nurseries()
+    assert all(nursery.process.poll() is not None for nursery in nurseries)
