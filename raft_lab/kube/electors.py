@@ -32,7 +32,7 @@ from raft_lab.kube.pods import CRASHED, DELETED, ENDED, PAUSED, RUNNING, Pod, Po
 from raft_lab.kube.processes import Ask, Context, Program
 from raft_lab.kube.records import LeaderElectionRecord
 from raft_lab.kube.requests import Create
-from raft_lab.kube.settings import CLIENT_GO, SIDECAR, Settings, us
+from raft_lab.kube.settings import CLIENT_GO, SIDECAR, Settings, lasting_us, us
 from raft_lab.kube.timeline import BELIEVES, CUT, DOWN, WORKS, Overlap, Timeline
 from raft_lab.kube.timeline import PAUSED as STANDS_STILL
 from raft_lab.kube.wires import Heart, Wires
@@ -75,6 +75,9 @@ class Electors:
         seed: int | None = None,
         **settings: Any,
     ) -> None:
+        latency_us = (lasting_us(latency[0]), lasting_us(latency[1]))
+        if latency_us[0] > latency_us[1]:
+            raise ValueError(f"latency is the shortest and the longest time of a message, not {latency!r}")
         self.kv = KV(cluster, name="kubectl")
         self.cluster = cluster
         self.election = election
@@ -93,7 +96,6 @@ class Electors:
         self._observer = Observer(
             (namespace, election), self.settings.resource, self.guarded, self.timeline, self._heart
         )
-        latency_us = (us(latency[0]), us(latency[1]))
         self.wires = Wires(self._clients, self._heart, self._chance, latency_us, faults, self._observer.done)
         if namespace not in ALWAYS_THERE:
             with suppress(ApiError):  # it is there
@@ -115,6 +117,8 @@ class Electors:
             BadConfig: its elector cannot be made like this.
         """
         self._go_on_from_here()
+        if not (isinstance(name, str) and name):
+            raise TypeError(f"a pod has a name such as 'pod-a', not {name!r}"[:100])
         if name in self.pods and self.pods[name].lives:
             raise ActionRefused(f"{name} runs already; electors.crash({name!r}) first, or start another one")
         before = self.pods.get(name)
@@ -156,8 +160,8 @@ class Electors:
 
     def pause(self, name: str, seconds: float) -> None:
         """Let a process stand still: its clock goes on, and what comes for it waits."""
-        pod = self._running(name)
-        pod.state, pod.paused_until_us = PAUSED, self.now_us + us(seconds)
+        pod, lasts_us = self._running(name), lasting_us(seconds)
+        pod.state, pod.paused_until_us = PAUSED, self.now_us + lasts_us
         self.timeline.mark(self.now_us, name, STANDS_STILL, True)
         self._note(pod, f"stands still for {seconds:g} s")
         self._heart.plan(pod.paused_until_us, lambda: self._resume(pod))
@@ -196,11 +200,11 @@ class Electors:
 
     def set_clock(self, name: str, *, speed: float | None = None, step: float = 0.0) -> None:
         """Let a pod's clock run fast or slow from now on, or set its wall clock by so many seconds."""
-        pod = self._pod(name)
+        pod, step_us = self._pod(name), us(step)
         if speed is not None:
             self._settings[name] = self._settings[name].but({"speed": speed})
             pod.clock.run_at(speed)
-        pod.clock.offset_us += us(step)
+        pod.clock.offset_us += step_us
         self._changed(pod)
 
     def fail_api(self, seconds: float, how: str = "errors") -> None:
@@ -212,7 +216,8 @@ class Electors:
         """
         if how not in FAILURES:
             raise ActionRefused(f"an API server fails by {', '.join(FAILURES)}, not by {how!r}")
-        self.wires.fails, self.wires.fails_until_us = how, self.now_us + us(seconds)
+        self.wires.fails_until_us = self.now_us + lasting_us(seconds)
+        self.wires.fails = how
         self.timeline.note(self.now_us, "api", f"{how} for {seconds:g} s")
         self._tell()
 
@@ -240,7 +245,7 @@ class Electors:
     def run(self, seconds: float) -> None:
         """Let everything go on for so many seconds of the cluster's time."""
         self._go_on_from_here()
-        self._clients.run(seconds * 1000)
+        self._clients.run(lasting_us(seconds) / 1000)
 
     def run_until(self, condition: Callable[[Electors], bool], max_steps: int = 100_000) -> None:
         """Let everything go on until something is so.

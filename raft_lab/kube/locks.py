@@ -243,8 +243,12 @@ def is_conflict(error: Exception) -> bool:
     return isinstance(error, ApiError) and error.reason == "Conflict"
 
 
+LOCK_TYPES = ("leases", "endpoints", "configmaps", "endpointsleases", "configmapsleases")
+"""All that client-go has had."""
+
+
 def lock_of(lock_type: str, namespace: str, name: str, identity: str, **options: Any) -> Lock:
-    """The lock of a type that client-go has (had): "leases", "endpoints", "configmaps", "endpointsleases" and so on.
+    """The lock of a type: one of `LOCK_TYPES`.
 
     Raises:
         LockError: it had none of this name.

@@ -10,7 +10,7 @@ from typing import Any
 from raft_lab.kube.elector import SECOND, LeaderElector
 from raft_lab.kube.guarded import Turn
 from raft_lab.kube.locks import Lock
-from raft_lab.kube.processes import Ask, Context, Program, Sleep, Wish
+from raft_lab.kube.processes import Ask, Context, DeadlineExceeded, Program, Sleep, Wish
 from raft_lab.kube.sidecar import Sidecar, SidecarElector
 
 EPOCH_US = 1_551_286_800 * SECOND
@@ -82,12 +82,11 @@ class Call:
 
     def __str__(self) -> str:
         what = f"{type(self.request).__name__.lower()} {getattr(self.request, 'resource', self.to)}"
-        if self.received_us is not None or self.given_up:
-            told = (
-                "nothing" if self.outcome is None else str(self.outcome) if isinstance(self.outcome, Exception) else ""
-            )
-            return f"{self.pod}: {what}{': ' + told if told else ''}"
-        return f"{self.pod}: {what} …"
+        if isinstance(self.outcome, Exception):
+            return f"{self.pod}: {what}: {self.outcome}"
+        if self.received_us is None:
+            return f"{self.pod}: {what}{': no answer' if self.given_up else ' …'}"
+        return f"{self.pod}: {what}"
 
 
 class Thread:
@@ -137,7 +136,7 @@ class Thread:
                 return call.outcome
         if call is not None:
             call.given_up = True
-        return self.wish.context.error
+        return self.wish.context.error or DeadlineExceeded()  # it is due, whatever a slow clock rounds to
 
 
 @dataclass(eq=False)

@@ -7,11 +7,13 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from raft_lab.kube.elector import SECOND, LeaderCallbacks, LeaderElectionConfig, LeaderElector
-from raft_lab.kube.locks import lock_of
+from raft_lab.kube.locks import LOCK_TYPES, lock_of
 from raft_lab.kube.processes import Clock, Context
 from raft_lab.kube.sidecar import Sidecar
 
 CLIENT_GO, SIDECAR = "client-go", "sidecar"
+LONGEST_S = 1e9
+"""Some thirty years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,11 @@ class Settings:
     def __post_init__(self) -> None:
         if self.kind not in (CLIENT_GO, SIDECAR):
             raise ValueError(f"kind is {CLIENT_GO!r} or {SIDECAR!r}, not {self.kind!r}")
-        if not 0 < self.speed < 1000:
+        if self.lock not in LOCK_TYPES:
+            raise ValueError(f"lock is one of {', '.join(LOCK_TYPES)}, not {self.lock!r}")
+        if not (isinstance(self.speed, int | float) and 0 < self.speed < 1000):
             raise ValueError(f"speed is a number above 0, such as 1.1, not {self.speed!r}")
-        if self.work_every < 0 or (self.restart_after is not None and self.restart_after < 0):
+        if us(self.work_every) < 0 or us(self.restart_after or 0) < 0:
             raise ValueError("work_every and restart_after are seconds, 0 or more")
 
     @property
@@ -131,5 +135,22 @@ class Settings:
 
 
 def us(seconds: float) -> int:
-    """Seconds as microseconds."""
+    """Seconds as microseconds.
+
+    Raises:
+        ValueError: this is no number of seconds.
+    """
+    if not (isinstance(seconds, int | float) and not isinstance(seconds, bool) and abs(seconds) < LONGEST_S):
+        raise ValueError(f"{seconds!r} is no number of seconds"[:100])
     return round(seconds * SECOND)
+
+
+def lasting_us(seconds: float) -> int:
+    """A time that something lasts, as microseconds.
+
+    Raises:
+        ValueError: this is no number of seconds above 0.
+    """
+    if us(seconds) <= 0:
+        raise ValueError(f"it must last for more than 0 seconds, not for {seconds!r}")
+    return us(seconds)

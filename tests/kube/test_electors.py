@@ -346,7 +346,19 @@ def test_what_cannot_be_done_is_refused_in_a_sentence():
         electors.start("b", lease=3)
     with pytest.raises(BadConfig, match="leaseDuration must be greater"):
         electors.start("b", lease_duration=3)
+    with pytest.raises(TypeError, match="a pod has a name such as 'pod-a', not 7"):
+        electors.start(7)
     assert list(electors.pods) == ["a"]
+    before = electors.now_us
+    for act in (lambda t: electors.run(t), lambda t: electors.pause("a", t), lambda t: electors.fail_api(t)):
+        for seconds in (0, -1, "3", True, float("nan"), float("inf")):
+            with pytest.raises(ValueError, match="seconds"):
+                act(seconds)
+    with pytest.raises(ValueError, match="no number of seconds"):
+        electors.set_clock("a", step="yesterday")
+    with pytest.raises(ValueError, match="speed is a number above 0"):
+        electors.set_clock("a", speed=0)
+    assert (electors.now_us, electors["a"].state) == (before, "running")
     electors.crash("a")
     with pytest.raises(ActionRefused, match="a does not run"):
         electors.pause("a", 3)
@@ -369,3 +381,19 @@ def test_pods_do_not_go_back_with_the_cluster():
 def test_electors_need_a_store():
     with pytest.raises(ActionRefused, match="no key-value store"):
         Electors(Cluster(3))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"fencing": "hope"}, "fencing is one of"),
+        ({"latency": (0.1, 0.01)}, "shortest and the longest"),
+        ({"latency": (0, 0.01)}, "more than 0 seconds"),
+        ({"kind": "zookeeper"}, "kind is 'client-go' or 'sidecar'"),
+        ({"work_every": -1}, "0 or more"),
+        ({"lock": "files"}, "lock is one of leases, endpoints, configmaps"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_at_the_beginning(options, words):
+    with pytest.raises(ValueError, match=words):
+        quiet(**options)
