@@ -251,7 +251,7 @@ def lock_of(lock_type: str, namespace: str, name: str, identity: str, **options:
     """The lock of a type: one of `LOCK_TYPES`.
 
     Raises:
-        LockError: it had none of this name.
+        LockError: there is none of this name.
     """
     kinds = {"leases": LeaseLock, "endpoints": EndpointsLock, "configmaps": ConfigMapLock}
     if lock_type in kinds:
