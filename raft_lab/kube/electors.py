@@ -12,6 +12,7 @@
 
 Everything takes place in the cluster's own time, and is the same whenever it begins with the same seed: each draw is a
 keyed hash. Durations that people give are seconds, as Kubernetes has them; what is noted down is microseconds.
+On a cluster that lives (`raft_lab.serve`) they live, too, and kubectl sees the lease that they hold.
 Who goes back on the cluster's tape sees how the pods stood (`seen_at`); they themselves go on where they were.
 """
 
@@ -19,8 +20,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import wraps
 from itertools import zip_longest
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from raft_lab.kube.api import ALWAYS_THERE, perform
 from raft_lab.kube.elector import SECOND
@@ -40,6 +42,19 @@ from raft_lab.kv.client import KV
 from raft_lab.kv.clients import clients_of
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.errors import ActionRefused, UnknownName
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _alone(method: Method) -> Method:
+    """A method during which nobody else lets anything happen: the cluster may live in a thread of its own."""
+
+    @wraps(method)
+    def held(self: Electors, *args: Any, **options: Any) -> Any:
+        with self.cluster.lock:
+            return method(self, *args, **options)
+
+    return cast("Method", held)
 
 
 class Electors:
@@ -104,6 +119,7 @@ class Electors:
 
     # What people do
 
+    @_alone
     def start(self, name: str, *, identity: str = "", **settings: Any) -> Pod:
         """Start a pod.
 
@@ -134,6 +150,7 @@ class Electors:
         self._changed(pod)
         return pod
 
+    @_alone
     def stop(self, name: str) -> None:
         """Tell a pod to end (SIGTERM): its context is canceled; it may give the lease back."""
         pod = self._running(name)
@@ -141,16 +158,19 @@ class Electors:
         self._note(pod, "is told to stop")
         self._changed(pod)
 
+    @_alone
     def crash(self, name: str) -> None:
         """A pod's process is killed. What it has sent is on its way."""
         self._end(self._running(name), CRASHED, "crashes")
 
+    @_alone
     def delete(self, name: str) -> None:
         """A pod is deleted: its process is killed, and none comes after it (a Deployment gives its pods new names)."""
         pod = self._pod(name)
         self.timeline.mark(self.now_us, name, CUT, False)
         self._end(pod, DELETED, "is deleted")
 
+    @_alone
     def restart(self, name: str, **settings: Any) -> Pod:
         """Start a pod again whose process is gone, under the same identity."""
         pod = self._pod(name)
@@ -158,6 +178,7 @@ class Electors:
             raise ActionRefused(f"{name} runs; electors.crash({name!r}) first")
         return self.start(name, **settings)
 
+    @_alone
     def pause(self, name: str, seconds: float) -> None:
         """Let a process stand still: its clock goes on, and what comes for it waits."""
         pod, lasts_us = self._running(name), lasting_us(seconds)
@@ -167,6 +188,7 @@ class Electors:
         self._heart.plan(pod.paused_until_us, lambda: self._resume(pod))
         self._changed(pod)
 
+    @_alone
     def resume(self, name: str) -> None:
         """Let a process that stands still go on now."""
         pod = self._pod(name)
@@ -175,6 +197,7 @@ class Electors:
         pod.paused_until_us = self.now_us
         self._resume(pod)
 
+    @_alone
     def cut(self, name: str, server: str = "api", way: str = "both") -> None:
         """Cut a pod's network: what is sent is stuck until `mend`.
 
@@ -189,6 +212,7 @@ class Electors:
         self._note(pod, f"is cut off from the {'API server' if server == 'api' else 'store'}")
         self._changed(pod)
 
+    @_alone
     def mend(self, name: str) -> None:
         """A pod's network works again, and what was stuck comes through."""
         pod = self._pod(name)
@@ -198,6 +222,7 @@ class Electors:
         self.wires.let_through(pod)
         self._changed(pod)
 
+    @_alone
     def set_clock(self, name: str, *, speed: float | None = None, step: float = 0.0) -> None:
         """Let a pod's clock run fast or slow from now on, or set its wall clock by so many seconds."""
         pod, step_us = self._pod(name), us(step)
@@ -207,6 +232,7 @@ class Electors:
         pod.clock.offset_us += step_us
         self._changed(pod)
 
+    @_alone
     def fail_api(self, seconds: float, how: str = "errors") -> None:
         """Let the API server fail all requests for a while.
 
@@ -237,6 +263,7 @@ class Electors:
         """The cluster's clock."""
         return self.cluster.schedule.now_us
 
+    @_alone
     def step(self) -> None:
         """Let the next thing happen, in the cluster or in a pod."""
         self._go_on_from_here()

@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from raft_lab import Cluster, serve
 from raft_lab.kube.elector import LeaderCallbacks, LeaderElectionConfig, LeaderElector
+from raft_lab.kube.electors import Electors
 from raft_lab.kube.errors import ApiError
 from raft_lab.kube.locks import LeaseLock
 from raft_lab.kube.processes import Ask, Canceled, ConnectionRefused, Context, DeadlineExceeded
@@ -69,6 +71,34 @@ def test_two_electors_follow_each_other_over_http(k8s: Kubernetes) -> None:
     second.process.cancel()
     assert second.process.join(PATIENCE)
     assert second.process.error is None
+
+
+def test_pods_live_on_a_cluster_that_lives_and_whoever_asks_its_api_sees_them() -> None:
+    cluster = Cluster(3, server=KVServer)
+    with serve.kubernetes(cluster) as k8s:
+        electors = Electors(cluster, lease_duration=3, renew_deadline=2, retry_period=0.5)
+        electors.start("pod-a")
+        wait_for(lambda: electors.leader == "pod-a")
+        electors.start("pod-b")
+        assert holder(k8s) == "pod-a"
+
+        electors.delete("pod-a")
+
+        wait_for(lambda: electors.leader == "pod-b")
+        assert holder(k8s) == "pod-b"
+        assert electors.overlaps() == []
+
+
+def holder(k8s: Kubernetes) -> str:
+    identity: str = Remote(k8s.url).perform(Get("leases", "default", "demo"))["spec"]["holderIdentity"]
+    return identity
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until, "it has not come about"
+        time.sleep(0.05)
 
 
 def test_it_finds_the_server_in_a_kubeconfig(k8s: Kubernetes) -> None:
