@@ -519,7 +519,7 @@ def stored_reply(c: Change) -> str | None:
     """A command is answered once it is committed, with what it gave when it was applied; sent again, with the same."""
     ghosts = c.ghosts
     for answer in c.answers:
-        if isinstance(answer, Applied):
+        if isinstance(answer, Applied) and answer.index > ghosts.committed.snapshot.last_included_index:
             if answer.index > ghosts.committed.last_index:
                 return f"{c.new.id} answered entry {answer.index}, which nobody has committed."
             due = ghosts.reply(answer.index, c.behaviour)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Protocols: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -16,6 +17,7 @@ Protocols: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may stand after `raft-lab serve`."""
     protocols = parser.add_subparsers(dest="protocol", required=True)
+    _add_etcd(protocols)
     _add_kubernetes(protocols)
 
 
@@ -25,6 +27,51 @@ def run(options: argparse.Namespace) -> int:
         serve: Callable[[argparse.Namespace, threading.Event], None] = options.serve
         serve(options, told)
     return 0
+
+
+# etcd
+
+
+def _add_etcd(protocols: Protocols) -> None:
+    parser = protocols.add_parser("etcd", help="etcd's API, for etcdctl and every client of etcd")
+    parser.add_argument("--servers", type=int, default=3, metavar="N", help="how many servers the cluster has (3)")
+    parser.add_argument("--port", type=int, default=2379, metavar="N", help="of the first server (2379); 0: any")
+    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="for others than this machine")
+    parser.add_argument("--data-dir", type=Path, metavar="FOLDER", help="keep everything there (default: in memory)")
+    parser.set_defaults(serve=_etcd)
+
+
+def _etcd(options: argparse.Namespace, told: threading.Event) -> None:
+    from raft_lab.kv.server import KVServer
+    from raft_lab.serve.endpoints import etcd
+    from raft_lab.serve.journal import Journal
+    from raft_lab.sim.cluster import Cluster
+    from raft_lab.sim.schedule import Timing
+
+    timing = Timing(**AS_ETCD)
+    fresh = Cluster(options.servers, server=KVServer, rules=("check-quorum",), timing=timing)
+    with contextlib.ExitStack() as stack:
+        cluster, journal = fresh, None
+        if options.data_dir is not None:
+            journal = stack.enter_context(Journal(options.data_dir))
+            cluster = journal.open(fresh)
+            if len(cluster.servers) != options.servers:
+                _say(f"{options.data_dir} holds a cluster of {len(cluster.servers)} servers; that is the one.")
+        endpoints = stack.enter_context(etcd(cluster, port=options.port, host=options.host, journal=journal))
+        kept = f"kept in {options.data_dir}" if options.data_dir is not None else "in memory"
+        _say(f"{len(cluster.servers)} servers of Raft, {kept}. In another terminal:\n")
+        _say(
+            f"    export ETCDCTL_API=3 ETCDCTL_ENDPOINTS={endpoints}\n    etcdctl put greeting hello\n\nCtrl-C ends it."
+        )
+        told.wait()
+
+
+AS_ETCD: dict[str, Any] = {
+    "election_timeout_us": (1_000_000, 2_000_000),
+    "heartbeat_us": 100_000,
+    "latency_us": (100, 300),
+}
+"""The times of an etcd in one data center."""
 
 
 # Kubernetes

@@ -18,6 +18,7 @@ from raft_lab.kv import wire
 from raft_lab.raft.errors import RaftLabError
 from raft_lab.serve.administration import Maintenance, Members
 from raft_lab.serve.auth import Auth
+from raft_lab.serve.journal import SNAPSHOT_EVERY, Journal
 from raft_lab.serve.keys import Keys, Leases
 from raft_lab.serve.live import Live, living
 from raft_lab.serve.member import Directory, Member, Service, handlers
@@ -194,7 +195,13 @@ def _ports(port: int) -> Iterator[int]:
 
 @contextlib.contextmanager
 def etcd(
-    cluster: Cluster | Live, *, port: int = 0, host: str = "127.0.0.1", name: str = "raft-lab", **options: Any
+    cluster: Cluster | Live,
+    *,
+    port: int = 0,
+    host: str = "127.0.0.1",
+    name: str = "raft-lab",
+    journal: Journal | None = None,
+    **options: Any,
 ) -> Iterator[Endpoints]:
     """Serve a cluster as etcd v3 over gRPC, from now on and on wall-clock time, until the `with` ends.
 
@@ -203,6 +210,7 @@ def etcd(
         port: of the first server; the others take the ones after it. 0: any that are free.
         host: where to listen. Whoever can reach it can do everything: so it is loopback unless told otherwise.
         name: of the cluster: what its id and those of its members are made of.
+        journal: what keeps the cluster on a disk; clients are told nothing that is not there.
         options: those of `Live`: speed, keep, compact_above.
 
     Raises:
@@ -217,7 +225,11 @@ def etcd(
         raise ValueError(f"a port is a number from 1 to 65535, or 0 for any that is free, not {port!r}")
     if not is_loopback(host):
         warnings.warn(f"everybody who can reach {host} can read and change this cluster", stacklevel=3)
+    if journal is not None:
+        options = {"compact_above": SNAPSHOT_EVERY, **options}
     with living(cluster, **options) as live:
+        if journal is not None:
+            live.before_answers = journal.write
         endpoints = Endpoints(live, host, _ports(port), port > 0, name)
         live.call(endpoints.open())
         try:

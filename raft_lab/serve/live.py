@@ -76,8 +76,8 @@ class Live:
         self.clients = clients_of(cluster)
         self.trouble: Exception | None = None
         """What stopped it: a student's handler that fails, say."""
-        self.before_answers: Callable[[], None] = lambda: None
-        """Called before anybody is told of what has happened: whoever keeps it on a disk writes it now."""
+        self.before_answers: Callable[[World, int], None] | None = None
+        """Called with the world and its clock before anybody is told of what has happened, to keep it on a disk."""
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._live, name="raft-lab-live", daemon=True)
         self._paused = False
@@ -293,7 +293,8 @@ class Live:
             with self.cluster.lock, self.cluster.as_one_change(told=False):
                 wait = self._advance()
                 self._keep_small()
-            self.before_answers()
+            if self.before_answers is not None:
+                self.before_answers(self.cluster.world, self.cluster.schedule.now_us)
             self._answer()
         except Exception as error:  # a student's handler, or a full disk: clients wait, and the lab says why
             self.trouble, self._paused, wait = error, True, TELL_EVERY_SECONDS

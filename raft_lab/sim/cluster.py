@@ -109,16 +109,18 @@ class Cluster:
         self._origin = origin_code(servers, names, seed, timing, server, logs)
 
     @classmethod
-    def at(cls, world: World, *, seed: int = 0, timing: Timing | None = None, origin: str = "") -> Cluster:
-        """A cluster that starts in `world`; `origin` is the Python that makes it, for `code()`."""
+    def at(
+        cls, world: World, *, seed: int = 0, timing: Timing | None = None, origin: str = "", now_us: int = 0
+    ) -> Cluster:
+        """A cluster that starts in `world` when the clock shows `now_us`; `origin` is the Python that makes it."""
         cluster = cls.__new__(cls)
-        cluster._begin(world, seed, timing or Timing())
+        cluster._begin(world, seed, timing or Timing(), now_us)
         cluster._origin = origin or "cluster = …  # a situation that was set up by hand"
         return cluster
 
-    def _begin(self, world: World, seed: int, timing: Timing) -> None:
+    def _begin(self, world: World, seed: int, timing: Timing, now_us: int = 0) -> None:
         self.lock = threading.RLock()
-        self.tape = Tape(world, Schedule.begin(world, seed, timing))
+        self.tape = Tape(world, Schedule.begin(world, seed, timing, now_us))
         self.now = self.tape.start
         self.clients: Companions | None = None
         self.driver: Driver | None = None

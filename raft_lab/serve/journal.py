@@ -1,0 +1,194 @@
+"""A cluster on a disk: what every server has to keep (term, vote, log, snapshot), in one SQLite file.
+
+All servers are one process and die together, so they need not write one after the other: what has happened is written
+in one transaction before any client is told of it. An entry stands there once, for all whose log holds it: by index and
+term it is the same (Log Matching, section 5.3).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from raft_lab.raft.errors import RaftLabError
+from raft_lab.raft.log import Entry, Log, Snapshot
+from raft_lab.raft.state import Disk, State
+from raft_lab.raft.values import FrozenMap
+from raft_lab.sim.cluster import Cluster
+from raft_lab.sim.trace import decode, encode
+from raft_lab.sim.world import Ghosts, World
+
+FILE = "raft-lab.sqlite3"
+VERSION = 1
+SNAPSHOT_EVERY = 10_000
+"""Entries: a snapshot holds the whole store, so it is not written often."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value);
+CREATE TABLE IF NOT EXISTS servers (name TEXT PRIMARY KEY, place INTEGER, term INTEGER, vote TEXT, snapshot INTEGER);
+CREATE TABLE IF NOT EXISTS logs (server TEXT, position INTEGER, term INTEGER, PRIMARY KEY (server, position));
+CREATE TABLE IF NOT EXISTS entries (position INTEGER, term INTEGER, value TEXT, PRIMARY KEY (position, term));
+CREATE TABLE IF NOT EXISTS snapshots (position INTEGER PRIMARY KEY, value TEXT);
+"""
+
+
+class JournalError(RaftLabError):
+    """What should be on the disk is not there, or cannot be written."""
+
+
+class Journal:
+    """The file in a folder; use it in a `with`.
+
+    Args:
+        folder: where; it is made if it is not there.
+
+    Raises:
+        JournalError: it cannot be opened: another process has it, or it is no journal.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = Path(folder) / FILE
+        self._written: dict[str, Disk] = {}
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=0.2)
+        except (OSError, sqlite3.Error) as error:
+            raise JournalError(f"{self.path} cannot be opened: {error}") from None
+        with self._explained():
+            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            with self._transaction():
+                for table in _TABLES.strip().splitlines():
+                    self._db.execute(table)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+    def open(self, fresh: Cluster) -> Cluster:
+        """The cluster that was kept, all servers just started; or `fresh`, if nothing was kept yet.
+
+        Raises:
+            JournalError: it cannot be read, or was written by another version.
+        """
+        with self._explained():
+            about = dict(self._db.execute("SELECT name, value FROM about"))
+            if not about:
+                self.write(fresh.world, 0)
+                return fresh
+            if about.get("version") != VERSION:
+                raise JournalError(f"{self.path} is of another version of raft_lab ({about.get('version')!r})")
+            try:
+                world = self._world(fresh)
+            except (KeyError, TypeError, ValueError, json.JSONDecodeError) as error:
+                raise JournalError(f"{self.path} is damaged: {error}") from None
+        origin = f"cluster = …  # as it was kept in {self.path.parent}"
+        schedule = fresh.schedule
+        return Cluster.at(world, seed=schedule.seed, timing=schedule.timing, origin=origin, now_us=about["now_us"])
+
+    def write(self, world: World, now_us: int) -> None:
+        """Write what has changed since, and come back when it is on the disk.
+
+        Raises:
+            JournalError: it cannot be written.
+        """
+        changed = {}
+        for name, state in world.servers.items():
+            disk = state.disk or Disk(state.current_term, state.voted_for, state.log)
+            known = self._written.get(name)
+            if known is None or disk.log is not known.log or disk != known:
+                changed[name] = disk
+        if not changed:
+            return
+        with self._explained(), self._transaction():
+            places = list(world.servers)
+            for name, disk in changed.items():
+                self._write_server(name, places.index(name), disk)
+            self._forget()
+            self._db.executemany(
+                "INSERT OR REPLACE INTO about VALUES (?, ?)", [("version", VERSION), ("now_us", now_us)]
+            )
+        self._written.update(changed)
+
+    # Inside
+
+    def _write_server(self, name: str, place: int, disk: Disk) -> None:
+        known, log = self._written.get(name), disk.log
+        base = log.snapshot.last_included_index
+        same = base
+        if known is not None:
+            same = max(base, min(known.log.last_index, log.last_index))
+            while same > base and not log.same_prefix(known.log, same):
+                same -= 1
+        if known is None or known.log.snapshot is not log.snapshot:
+            text = json.dumps(encode(log.snapshot))
+            self._db.execute("INSERT OR IGNORE INTO snapshots VALUES (?, ?)", (base, text))
+        row = (name, place, disk.current_term, disk.voted_for, base)
+        self._db.execute("INSERT OR REPLACE INTO servers VALUES (?, ?, ?, ?, ?)", row)
+        self._db.execute("DELETE FROM logs WHERE server = ? AND (position > ? OR position <= ?)", (name, same, base))
+        new = list(enumerate(log.after(same), start=same + 1))
+        self._db.executemany("INSERT INTO logs VALUES (?, ?, ?)", [(name, at, entry.term) for at, entry in new])
+        held = {(at, entry.term) for disk in self._written.values() for at, entry in _tail(disk.log, same)}
+        self._db.executemany(
+            "INSERT OR IGNORE INTO entries VALUES (?, ?, ?)",
+            [(at, entry.term, json.dumps(encode(entry))) for at, entry in new if (at, entry.term) not in held],
+        )
+
+    def _forget(self) -> None:
+        """What no server's log holds any more."""
+        self._db.execute("DELETE FROM entries WHERE position <= (SELECT MIN(snapshot) FROM servers)")
+        self._db.execute("DELETE FROM snapshots WHERE position NOT IN (SELECT snapshot FROM servers)")
+
+    def _world(self, fresh: Cluster) -> World:
+        behaviour = fresh.world.behaviour
+        states: dict[str, State] = {}
+        snapshots = {
+            position: decode(json.loads(text), Snapshot)
+            for position, text in self._db.execute("SELECT position, value FROM snapshots")
+        }
+        entries = {
+            (position, term): decode(json.loads(text), Entry)
+            for position, term, text in self._db.execute("SELECT position, term, value FROM entries")
+        }
+        servers = self._db.execute("SELECT name, term, vote, snapshot FROM servers ORDER BY place").fetchall()
+        for name, term, vote, snapshot in servers:
+            places = self._db.execute("SELECT position, term FROM logs WHERE server = ? ORDER BY position", (name,))
+            log = Log(snapshots[snapshot], (entries[place] for place in places))
+            states[name] = behaviour.initial(name, log, term, vote)
+        latest = max(states.values(), key=lambda state: (state.log.last_term, state.log.last_index))
+        base = max((state.log.snapshot for state in states.values()), key=lambda s: s.last_included_index)
+        votes = {(name, s.current_term): s.voted_for for name, s in states.items() if s.voted_for is not None}
+        gone = frozenset(name for name in states if name not in latest.configuration.members)
+        ghosts = Ghosts(Log(base), votes=FrozenMap(votes))
+        self._written = {name: Disk(s.current_term, s.voted_for, s.log) for name, s in states.items()}
+        return World(FrozenMap(states), ghosts, crashed=gone, behaviour=behaviour)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            why = "another process has it open" if "locked" in str(error) else str(error)
+            raise JournalError(f"{self.path}: {why}") from None
+
+
+def _tail(log: Log, index: int) -> Any:
+    start = max(index, log.snapshot.last_included_index)
+    return enumerate(log.after(start), start=start + 1)

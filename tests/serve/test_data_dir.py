@@ -1,0 +1,173 @@
+"""`raft-lab serve etcd --data-dir`: what a client was told is done is there, whenever the process was killed."""
+
+import re
+import subprocess
+import sys
+import threading
+
+import grpc
+import pytest
+
+from raft_lab import Cluster
+from raft_lab.kv import wire
+from raft_lab.kv.server import KVServer
+from raft_lab.serve import etcd
+from raft_lab.serve.journal import FILE, Journal, JournalError
+from serve.clusters import LONG, OurCluster, output_of, wait_until
+
+MAIN = "import sys; from raft_lab.cli import main; sys.exit(main())"
+
+
+class Served:
+    """The command in a terminal."""
+
+    def __init__(self, folder, *options):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", MAIN, "serve", "etcd", "--port", "0", "--data-dir", str(folder), *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._output = output_of(self.process)
+
+    def __enter__(self):
+        lines = self._output.__enter__()
+        wait_until(lambda: any("etcdctl put" in line for line in lines) or self.process.poll() is not None, "serving")
+        self.endpoints = re.search(r"ETCDCTL_ENDPOINTS=(\S+)", "\n".join(lines))[1].split(",")
+        self.channels = [grpc.insecure_channel(endpoint) for endpoint in self.endpoints]
+        return self
+
+    def __exit__(self, *_):
+        for channel in self.channels:
+            channel.close()
+        self._output.__exit__(*_)
+
+    def ask(self, name, place=0, **fields):
+        method = wire.METHOD[name]
+        message = wire.message_class(method.request)(**fields)
+        return wire.callable_of(self.channels[place], name)(message, timeout=LONG)
+
+
+def test_nothing_that_was_acknowledged_is_lost_when_the_process_is_killed(tmp_path):
+    """Three times, in the middle of writing; a key gets the next number only after the one before is acknowledged."""
+    acknowledged = dict.fromkeys((b"k0", b"k1", b"k2"), 0)
+    revision = 0
+    for _ in range(3):
+        with Served(tmp_path) as served:
+            told = served.ask("KV/Range", key=b"k", range_end=b"l")
+            assert told.header.revision >= revision
+            found = {kv.key: int(kv.value) for kv in told.kvs}
+            for key, number in acknowledged.items():
+                assert found.get(key, 0) in (number, number + 1)  # what was under way may have happened
+                acknowledged[key] = found.get(key, 0)
+            revision = told.header.revision
+            before = sum(acknowledged.values())
+
+            def write(place, served=served):
+                key = b"k%d" % place
+                try:
+                    while True:
+                        served.ask("KV/Put", place, key=key, value=b"%d" % (acknowledged[key] + 1))
+                        acknowledged[key] += 1
+                except (grpc.RpcError, ValueError):
+                    pass
+
+            writers = [threading.Thread(target=write, args=(place,)) for place in range(3)]
+            for writer in writers:
+                writer.start()
+            wait_until(lambda before=before: sum(acknowledged.values()) >= before + 60, "writing")
+            served.process.kill()
+            for writer in writers:
+                writer.join(LONG)
+
+
+def test_members_leases_and_compaction_are_kept_too(tmp_path):
+    with Served(tmp_path) as served:
+        for number in range(5):
+            served.ask("KV/Put", key=b"x", value=b"%d" % number)
+        served.ask("KV/Compact", revision=4)
+        lease = served.ask("Lease/LeaseGrant", TTL=1000).ID
+        served.ask("KV/Put", key=b"leased", lease=lease)
+        served.ask("Cluster/MemberAdd", peerURLs=["http://127.0.0.1:1"])
+        members = {member.ID for member in served.ask("Cluster/MemberList").members}
+        before = served.ask("Maintenance/HashKV")
+        served.process.kill()
+    with Served(tmp_path) as served:
+        assert {member.ID for member in served.ask("Cluster/MemberList").members} == members
+        assert len(served.endpoints) == 4
+        assert [kv.value for kv in served.ask("KV/Range", key=b"x").kvs] == [b"4"]
+        with pytest.raises(grpc.RpcError, match="has been compacted"):
+            served.ask("KV/Range", key=b"x", revision=3)
+        left = served.ask("Lease/LeaseTimeToLive", ID=lease, keys=True)
+        assert left.TTL > 0
+        assert left.keys == [b"leased"]
+        after = served.ask("Maintenance/HashKV")
+        assert (after.hash, after.compact_revision) == (before.hash, before.compact_revision)
+
+
+def test_a_journal_holds_logs_that_were_cut_and_snapshots(tmp_path):
+    cluster = Cluster(3, server=KVServer, seed=2)
+    with Journal(tmp_path) as journal:
+        assert journal.open(cluster) is cluster
+        for number in range(8):
+            cluster.run_until(leader=True)
+            old = cluster.leader
+            cluster.propose(f"put x {number}")
+            cluster.run(40)
+            journal.write(cluster.world, cluster.schedule.now_us)
+            if number % 3 == 2:
+                for server in cluster.servers:
+                    if cluster[server].last_applied > cluster[server].log.snapshot.last_included_index:
+                        cluster.compact(server)
+            cluster.partition({old})
+            cluster.propose("put lost 1", old)
+            journal.write(cluster.world, cluster.schedule.now_us)
+            cluster.run_until(lambda cluster, old=old: cluster.leader not in (None, old))
+            cluster.heal()
+            cluster.run(200)
+            journal.write(cluster.world, cluster.schedule.now_us)
+    with Journal(tmp_path) as journal:
+        kept = journal.open(Cluster(3, server=KVServer, seed=2))
+    for name in cluster.servers:
+        mine, theirs = cluster[name], kept[name]
+        assert (theirs.current_term, theirs.voted_for, theirs.log) == (mine.current_term, mine.voted_for, mine.log)
+    kept.run_until(leader=True)
+    kept.propose("put y 1")
+    kept.run(500)
+    assert kept.violations == []
+    assert kept.schedule.now_us > cluster.schedule.now_us
+
+
+def test_one_process_has_it(tmp_path):
+    with Journal(tmp_path), pytest.raises(JournalError, match="another process has it open"):
+        Journal(tmp_path)
+
+
+def test_what_is_no_journal_is_refused_in_a_sentence(tmp_path):
+    (tmp_path / FILE).write_text("nonsense" * 1000)
+    with pytest.raises(JournalError, match="not a database"):
+        Journal(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN, "serve", "etcd", "--port", "0", "--data-dir", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=LONG,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("raft-lab: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_disk_that_fails_pauses_the_cluster_and_nobody_is_told_that_it_is_done(tmp_path):
+    cluster = Cluster(3, server=KVServer, seed=2)
+    with Journal(tmp_path) as journal, etcd(journal.open(cluster), journal=journal) as endpoints:
+        ours = OurCluster.__new__(OurCluster)
+        ours.served = endpoints
+        assert ours.ctl("put", "x", "1") == "OK\n"
+
+        def full(*_):
+            raise JournalError("database or disk is full")
+
+        endpoints.live.before_answers = full
+        assert "disk is full" in ours.ctl("put", "x", "2")
+        assert endpoints.live.paused
