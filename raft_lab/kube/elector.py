@@ -276,7 +276,11 @@ class LeaderElector:
             self.observed_raw_record = raw
 
     def release(self) -> Program:
-        """Give the lease back, if it is one's own: an empty holder is free at once. Returns whether that worked."""
+        """Give the lease back: an empty holder is free at once. Returns whether that worked.
+
+        It asks what it saw last whether the lease is its own, and not what it reads here: so it can give back the lease
+        of somebody who has taken it meanwhile.
+        """
         context = Context(self.clock).with_timeout(self.config.renew_deadline_us)
         while True:
             try:

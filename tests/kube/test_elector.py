@@ -185,6 +185,16 @@ def test_release_leaves_alone_what_belongs_to_somebody_else():
     assert api.calls == ["get"]
 
 
+def test_release_gives_back_what_is_somebody_elses_by_now_if_it_has_not_heard_of_that():
+    """It reads the record for its version only, and asks IsLeader of what it saw before: so it is in client-go."""
+    api = OneObject()
+    api.written(object_with(Record("bing", 10)))
+    baz = Candidate(api)
+    baz.observes(Record("baz", 10), BEGIN)
+    assert baz.do(baz.elector.release())
+    assert api.object["spec"]["holderIdentity"] == ""
+
+
 QUICK = {"lease_duration_us": 15 * SECOND, "renew_deadline_us": 2 * SECOND, "retry_period_us": SECOND}
 
 
