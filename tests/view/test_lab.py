@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from raft_lab import Cluster, Server, TraceError
+from raft_lab.kv import KV, KVServer
 from raft_lab.view import assets, frames, picture
 from raft_lab.view.lab import Lab
 
@@ -207,3 +208,22 @@ def test_no_two_modules_of_the_lab_use_one_name():
     code = assets.bundle("lab.js")
     named = re.findall(r"^(?:async )?(?:const|let|function|class) (\w+)", code, re.MULTILINE)
     assert [name for name, count in Counter(named).items() if count > 1] == []
+
+
+# clients
+
+
+def test_while_the_lab_plays_clients_go_on_too():
+    cluster = Cluster(3, server=KVServer, seed=4)
+    store = KV(cluster)
+    store.put("alive", "yes", lease=store.lease(2).keep_alive())
+    lab = Heard(cluster)
+    told, begun = set(), cluster.now.id
+    until_us = cluster.schedule.now_us + 5_000_000
+    while cluster.schedule.now_us < until_us:
+        said = lab.ask(do="step", at=cluster.now.id, count=40)
+        told |= {step["id"] for step in said["steps"]}
+
+    assert said["cursor"] == cluster.now.id
+    assert told >= set(range(begun + 1, cluster.now.id + 1))
+    assert store.get("alive").count == 1
