@@ -222,9 +222,10 @@ class Writing:
             return RangeResponse(self.revision, count=keys.count(begin, end))
         if not op.range_end:
             kv = keys.get(op.key)
-            found, count = [] if kv is None else [kv], int(kv is not None)
+            found = [] if kv is None else [kv]
         else:
-            found, count = list(keys.between(begin, end)), keys.count(begin, end)
+            found = list(keys.between(begin, end))
+        count = len(found)
         kvs = _sorted(_bounded(found, op), op)
         more = 0 < op.limit < len(kvs)
         kvs = kvs[: op.limit] if more else kvs
