@@ -8,6 +8,7 @@ thing to ask: it finds most mistakes in a blink, and with the rule that decides.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -71,7 +72,8 @@ def differences(server: type[Server], kinds: Collection[str] = KINDS, *, larger:
     if why := impurity(server):
         return Difference("", "", f"{why}.", "", _IMPURE)
     late: Difference | None = None
-    for tried, (situation, right) in enumerate(_situations(server, wanted, larger), start=1):
+    asked = _announced(server, _situations(server, wanted, larger))
+    for tried, (situation, right) in enumerate(asked, start=1):
         found = difference(server, situation, right)
         if found is not None and found.about not in _LATE:
             return replace(found, tried=tried)
@@ -148,6 +150,8 @@ def _stepped(server: type[Server], situation: Situation) -> Outcome:
     return server.step(situation.state, situation.event, situation.now)
 
 
+AHEAD = 50
+"""So many situations are told beforehand to a class that wants to know."""
 _LATE = frozenset(claim.about for claim in CLAIMS if claim.late)
 
 
@@ -176,6 +180,20 @@ def _situations(
         yield from zip(_by_size(kinds), _answers(kinds), strict=True)
         if larger:
             yield from ((situation, None) for situation in _lived_by_raft() if kind_of(situation) in kinds)
+
+
+def _announced(
+    server: type[Server], asked: Iterator[tuple[Situation, Outcome | None]]
+) -> Iterator[tuple[Situation, Outcome | None]]:
+    """The same. A class whose steps are done in another process (`foresee`) hears some of them beforehand."""
+    foresee = getattr(server, "foresee", None)
+    if foresee is None:
+        yield from asked
+        return
+    while batch := list(itertools.islice(asked, AHEAD)):
+        known = [_with_first_fields(server, situation) for situation, _ in batch]
+        foresee([(s.state, s.event, s.now) for s in known if not isinstance(s.event, Crash)])
+        yield from batch
 
 
 @functools.cache

@@ -33,12 +33,15 @@ SILENCE_S = 60.0
 """Seconds without an answer, after which there will be none. A safety net: instructions are counted first."""
 LARGEST = 16 << 20
 """Bytes in one answer; more is no answer."""
+BATCH = 50
+"""So many steps are asked at once, where it is known beforehand which."""
 JUDGES, REPEATS = 1, 2
 """Hash seeds of the nurseries: an answer is judged in a child of the first, and asked again in one of the second."""
 Rules = tuple[tuple[str, ...], tuple[str, ...]]
 """Rules that are off, and optional ones that are on."""
 
 
+NO_ANSWER = "It wrote something else than an answer to where answers are sent."
 ENDED_ITSELF = "It ended the process in which it ran, or hung up on the grader (with os._exit, say)."
 
 
@@ -150,6 +153,7 @@ class Sandbox:
         self._states: dict[State, int] = {}
         self._events: dict[Event, int] = {}
         self._made = 0
+        self._heard = bytearray()
 
     def __enter__(self) -> Sandbox:
         return self
@@ -211,18 +215,15 @@ class Sandbox:
                 self._wait(select.POLLOUT, until)
 
     def _receive(self, count: int, until: float) -> bytes:
-        parts = []
-        while count:
-            try:
-                part = self.line.recv(min(count, 1 << 20))
-            except BlockingIOError:
-                self._wait(select.POLLIN, until)
-                continue
+        while len(self._heard) < count:
+            self._wait(select.POLLIN, until)
+            part = self.line.recv(1 << 16)
             if not part:
                 raise EOFError
-            parts.append(part)
-            count -= len(part)
-        return b"".join(parts)
+            self._heard += part
+        said = bytes(self._heard[:count])
+        del self._heard[:count]
+        return said
 
     def _wait(self, what: int, until: float) -> None:
         left = until - time.monotonic()
@@ -248,17 +249,34 @@ class Sandbox:
             raise HandlerError(found)
         return found
 
+    def foresee(self, steps: Sequence[tuple[Rules, State, Event, int]]) -> None:
+        """Ask many steps at once, that are going to be asked for."""
+        new = [key for key in dict.fromkeys(steps) if key not in self.known]
+        said = self.ask("steps", [self._numbered(*key) for key in new], False) if new else []
+        if not isinstance(said, list) or len(said) > len(new):
+            raise self._gone(NO_ANSWER)
+        for key, one in zip(new, said, strict=False):  # where one fails, the rest was not done
+            self.known[key] = self._noted(key[1], one)
+
     def _step(self, rules: Rules, state: State, event: Event, now: int) -> Outcome | str:
+        try:
+            said = self.ask("step", *self._numbered(rules, state, event, now))
+        except HandlerError as error:
+            return str(error)
+        return self._noted(state, said)
+
+    def _numbered(self, rules: Rules, state: State, event: Event, now: int) -> tuple[Any, ...]:
+        """A step as it is asked: what has been there before goes by its number."""
         number, name = self._states.get(state), self._events.get(event)
         if number is None:
             self._states[state] = self._made
             self._made += 1
         if name is None:
             self._events[event] = len(self._events)
-        try:
-            said = self.ask("step", rules, state if number is None else number, event if name is None else name, now)
-        except HandlerError as error:
-            return str(error)
+        return rules, state if number is None else number, event if name is None else name, now
+
+    def _noted(self, state: State, said: Any) -> Outcome | str:
+        """What a step came to; the state after it has a number from now on, as it has there."""
         outcome = self._outcome(state, said)
         if isinstance(said, list) and said and said[0] is not None:  # it has given the state a number there
             if not isinstance(outcome, str):
@@ -276,10 +294,14 @@ class Sandbox:
 
     def repeated(self, steps: Sequence[tuple[Any, ...]]) -> list[Outcome | str]:
         """What it does in steps that were asked elsewhere."""
-        said = self.ask("steps", list(steps))
-        if not isinstance(said, list) or len(said) != len(steps):
-            raise self._gone("It wrote something else than an answer to where answers are sent.")
-        return [self._outcome(step[1], one) for step, one in zip(steps, said, strict=True)]
+        came = []
+        for first in range(0, len(steps), BATCH):
+            batch = steps[first : first + BATCH]
+            said = self.ask("steps", list(batch), True)
+            if not isinstance(said, list) or len(said) != len(batch):
+                raise self._gone(NO_ANSWER)
+            came += [self._outcome(step[1], one) for step, one in zip(batch, said, strict=True)]
+        return came
 
     def value(self, *request: Any) -> Any:
         """A request that is answered with a value.

@@ -6,7 +6,7 @@ it: rules are switched, clusters built, runs searched, shrunk and played. One pl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, ClassVar
 
 from raft_lab.course import wire
@@ -33,6 +33,11 @@ class StandIn:
     def step(cls, state: State, event: Event, now: int = 0) -> Outcome:
         """See `Server.step`."""
         return cls.sandbox.step(cls._rules(), state, event, now)
+
+    @classmethod
+    def foresee(cls, steps: Iterable[tuple[State, Event, int]]) -> None:
+        """Hear what is going to be asked, and ask it at once; see `differences`."""
+        cls.sandbox.foresee([(cls._rules(), *step) for step in steps])
 
 
 def _initial(cls: Any, id: str, log: Log, current_term: int = 0, voted_for: str | None = None) -> State:

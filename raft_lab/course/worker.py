@@ -125,6 +125,7 @@ class Line:
 
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
+        self.heard = bytearray()
 
     def read(self) -> bytes:
         """The next message.
@@ -135,14 +136,14 @@ class Line:
         return self._exactly(struct.unpack(">I", self._exactly(4))[0])
 
     def _exactly(self, count: int) -> bytes:
-        parts = []
-        while count:
-            part = self.socket.recv(min(count, 1 << 20))
+        while len(self.heard) < count:
+            part = self.socket.recv(1 << 16)
             if not part:
                 raise EOFError
-            parts.append(part)
-            count -= len(part)
-        return b"".join(parts)
+            self.heard += part
+        said = bytes(self.heard[:count])
+        del self.heard[:count]
+        return said
 
     def write(self, message: bytes) -> None:
         """Send a message."""
@@ -244,7 +245,22 @@ class Child:
 
     def do_step(self, rules: Any, given: int | State, event: Any, now: int) -> Any:
         """One step; the state that it leads to gets the next number, if it is another one."""
-        before, happens = self.state(given), self.event(event)
+        return self._step(rules, self.state(given), self.event(event), now)
+
+    def do_steps(self, many: list[Any], to_the_end: bool) -> Any:
+        """Several steps: first all states and events get their numbers, then one step is done after the other.
+
+        The first that fails is the last, unless it is to go on `to_the_end`.
+        """
+        resolved = [(rules, self.state(given), self.event(event), now) for rules, given, event, now in many]
+        said = []
+        for one in resolved:
+            said.append(self._step(*one))
+            if isinstance(said[-1], dict) and not to_the_end:
+                break
+        return said
+
+    def _step(self, rules: Any, before: State, happens: Any, now: int) -> Any:
         outcome = self._said(lambda: self.server(rules).step(before, happens, now))
         if isinstance(outcome, dict):
             return outcome
@@ -255,10 +271,6 @@ class Child:
         if said[0] is not None:
             self.states.append(outcome.state)
         return said
-
-    def do_steps(self, many: list[Any]) -> Any:
-        """Several steps, each from a state that is given."""
-        return [self.do_step(*one) for one in many]
 
     def do_left(self, rules: Any, verb: str, before: State, arguments: tuple[Any, ...]) -> Any:
         """What `initial` or `crashed` of the answer make, as what is different from `before`."""
