@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gc
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ from raft_lab.raft.server import Server
 from raft_lab.raft.state import Outcome
 from raft_lab.sim.errors import TraceError
 
+SELDOM = (100_000, 50, 50)
+"""Thresholds of the garbage collector while an answer is graded."""
 RECHECKED = 500
 """So many steps are asked again of a new process in which sets have another order."""
 NOT_THE_SAME = (
@@ -41,7 +45,8 @@ def grade_submission(
         silence_s: how long to wait for an answer that may be in an endless loop of C code.
     """
     chosen = [graded for graded in GRADED.values() if graded.name in names]
-    marks = tuple(_mark(graded, submission, seed, silence_s) for graded in chosen)
+    with _seldom_collecting():
+        marks = tuple(_mark(graded, submission, seed, silence_s) for graded in chosen)
     unread = tuple(f"{n.name} could not be read: {n.trouble}." for n in submission.notebooks if n.trouble)
     return Result(submission.student, key_of(submission, names, seed), marks, unread)
 
@@ -60,6 +65,17 @@ def grader_version() -> str:
     for path in sorted(package.rglob("*.py")):
         total.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
     return total.hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    """What is remembered of steps is no garbage; to look through it again and again takes a quarter of the time."""
+    usual = gc.get_threshold()
+    gc.set_threshold(*SELDOM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 # --- One answer --------------------------------------------------------------------------------------

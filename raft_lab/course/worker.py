@@ -80,6 +80,7 @@ def _load_everything(judges: bool) -> None:
         small(kind)  # which purity is tried on
     gc.collect()
     gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
 
 
 def _end(child: int, patience_s: float) -> str:
