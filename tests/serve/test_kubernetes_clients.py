@@ -18,6 +18,10 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.coordination_v1 import Lease
 
 from raft_lab import Cluster, serve
+from raft_lab.kube.elector import LeaderCallbacks, LeaderElectionConfig, LeaderElector
+from raft_lab.kube.locks import LeaseLock
+from raft_lab.kube.processes import Context
+from raft_lab.kube.remote import RealClock, Remote
 from raft_lab.kv import KVServer
 from raft_lab.serve.apiserver import Kubernetes
 
@@ -119,6 +123,57 @@ def test_candidates_fail_over_when_a_leader_is_killed_and_when_raft_s_leader_cra
     finally:
         for candidate in candidates.values():
             candidate.kill()
+
+
+def test_our_elector_and_the_official_client_take_turns_on_one_lease(k8s: Kubernetes) -> None:
+    told: list[str] = []
+    ours = Ours(k8s, "ours", told)
+    wait_until(lambda: "ours started" in told, "our elector does not lead")
+    other = Candidate(k8s, "lease", "other")
+    third = None
+    try:
+        other.says("ready")
+        ours.renews(2)
+        assert other.lines.empty()  # it waits as long as ours renews
+
+        ours.process.cancel()  # releases the lease, so that the other need not wait until it is over
+        assert ours.process.join(PATIENCE)
+        other.says("started")
+        third = Ours(k8s, "third", told)
+        third.renews(1, leading=False)
+        assert told == ["ours started", "ours stopped"]
+
+        other.kill()
+        wait_until(lambda: "third started" in told, "our elector does not take over from the official client")
+        assert third.elector.observed_record.leader_transitions == 1  # the official client does not count
+    finally:
+        other.kill()
+        if third is not None:
+            third.process.cancel()
+            third.process.join(PATIENCE)
+
+
+class Ours:
+    """client-go's elector as this project has it, in real time, over HTTP."""
+
+    def __init__(self, k8s: Kubernetes, identity: str, told: list[str]) -> None:
+        clock = RealClock()
+        callbacks = LeaderCallbacks(
+            lambda _: told.append(f"{identity} started"), lambda: told.append(f"{identity} stopped")
+        )
+        lock = LeaseLock("default", "app", identity)
+        config = LeaderElectionConfig(lock, callbacks, 4_000_000, 3_000_000, 1_000_000, release_on_cancel=True)
+        self.elector = LeaderElector(config, clock)
+        context = Context(clock)
+        assert k8s.kubeconfig is not None
+        self.process = Remote.of(k8s.kubeconfig).start(self.elector.run(context), context)
+
+    def renews(self, times: int, leading: bool = True) -> None:
+        """Wait until the record was seen to change so many times."""
+        for _ in range(times):
+            before = self.elector.observed_record.renew_time_us
+            wait_until(lambda before=before: self.elector.observed_record.renew_time_us != before, "nothing is renewed")  # type: ignore[misc]
+        assert self.elector.is_leader is leading
 
 
 def test_the_official_client_reads_watches_and_is_told_of_conflicts(official: kubernetes.client.ApiClient) -> None:
