@@ -49,6 +49,7 @@ from raft_lab.kv.requests import (
     CompareTarget,
     DeleteRange,
     KeyValue,
+    LeaseGrant,
     Put,
     Range,
     Txn,
@@ -152,13 +153,23 @@ def _insert(kind: Kind, thing: Object, clock: Clock, dry_run: bool) -> Program:
     if namespace and namespace not in ALWAYS_THERE:
         where = (KINDS["namespaces"].key("", namespace),)
     is_there = tuple(Compare(folder, CompareTarget.MOD, CompareResult.GREATER, 0) for folder in where)
-    write = () if dry_run else (Put(key, to_value(thing)),)
+    write = () if dry_run else (Put(key, to_value(thing), (yield from _lease(kind))),)
     done = yield Txn((is_new, *is_there), write, tuple(Range(folder, count_only=True) for folder in where))
     if not done.succeeded:
         if where and not done.responses[0].count:
             raise not_found(KINDS["namespaces"], namespace)
         raise already_exists(kind, name)
     return thing if dry_run else versioned(thing, done.revision)
+
+
+EVENT_SECONDS = 3600
+
+
+def _lease(kind: Kind) -> Program:
+    """Events hang on a lease of the store, and are gone after an hour (--event-ttl); all else stays."""
+    if kind.name != "Event":
+        return 0
+    return (yield LeaseGrant(EVENT_SECONDS)).id
 
 
 def _newborn(kind: Kind, thing: Object, now_us: int) -> Object:
@@ -250,7 +261,7 @@ def _write(kind: Kind, request: Update | Patch, change: Change, clock: Clock, un
             return Answer(200, before, tuple(unknown))
         if request.dry_run:
             return Answer(200, versioned(after, kv.mod_revision), tuple(unknown))
-        write = DeleteRange(key) if _may_go(after) else Put(key, value)
+        write = DeleteRange(key) if _may_go(after) else Put(key, value, (yield from _lease(kind)))
         done = yield Txn((_unchanged(kv),), (write,), (Range(key),))
         if done.succeeded:
             return Answer(200, versioned(after, done.revision), tuple(unknown))

@@ -8,6 +8,7 @@ from kube.stores import Server, lease, refused
 from raft_lab import Cluster
 from raft_lab.kube import ApiError, Create, Delete, Get, List, Patch, Update, perform
 from raft_lab.kv import KV, Clients, Txn
+from raft_lab.kv.requests import LeaseTimeToLive
 from raft_lab.raft.log import Command
 
 # What is stored
@@ -344,3 +345,18 @@ def test_what_is_no_object_is_said_to_be_none(api: Server) -> None:
         refused(api, Get("leases", "default", "app")).message
         == "/registry/leases/default/app holds no object of Kubernetes"
     )
+
+
+# Events
+
+
+def test_events_are_gone_after_an_hour(api: Server) -> None:
+    about = {"kind": "Lease", "namespace": "default", "name": "app"}
+    api(Create("events", "default", {"metadata": {"name": "app.1"}, "involvedObject": about, "message": "a"}))
+    api(Patch("events", "default", "app.1", {"message": "b"}))
+    api.store.wait(1)
+
+    kv = api.store.get("/registry/events/default/app.1").kvs[0]
+    left = api.store.ask(LeaseTimeToLive(kv.lease, keys=True))
+
+    assert (left.granted_ttl, left.keys) == (3600, (b"/registry/events/default/app.1",))

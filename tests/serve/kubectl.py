@@ -46,7 +46,14 @@ def session(path):
 
 
 def fits(said, expected):
-    """Whether a text is as expected; … stands for anything in a line, and a line of … for any lines."""
-    said = "\n".join(line.rstrip() for line in said.splitlines())
-    pattern = re.escape(expected.strip("\n")).replace(re.escape("\n…"), r"(?:\n.*)*").replace("…", r"[^\n]*")
-    return re.fullmatch(pattern, said.strip("\n")) is not None
+    """Whether a text is as expected; … stands for anything in a line, and a line of … for any lines.
+
+    Empty lines do not count: kubectls of different versions have them in different places.
+    """
+    said, expected = without_empty_lines(said), without_empty_lines(expected)
+    pattern = re.escape(expected).replace(re.escape("\n…"), r"(?:\n.*)*").replace("…", r"[^\n]*")
+    return re.fullmatch(pattern, said) is not None
+
+
+def without_empty_lines(text):
+    return "\n".join(line.rstrip() for line in text.splitlines() if line.strip())
