@@ -12,11 +12,17 @@ class Bounds:
 
     What goes beyond a bound on the situation (`messages`) is still done and checked, but not gone on from.
 
+    There is no bound for two things. Reads by lease rest on clocks, which stand still in a search: `fuzz` has them.
+    And a server that boots waits until somebody adds it, so it might as well be there from the beginning: boot it
+    before, and allow `reconfigurations`.
+
     Attributes:
         term: highest term that a server may start an election for.
         log: longest log to which a client's command or a configuration is still proposed.
         messages: most messages in flight.
         commands: how many commands clients propose to a leader.
+        retries: how often a client sends its last command again, for want of an answer: of every session that a
+            leader's log knows. The commands above are of no session; propose one of a session before.
         heartbeats: how many heartbeat rounds leaders send.
         crashes: how many crashes there are (restarts are free).
         drops: how many messages are lost. Undelivered is as good as lost, unless `messages` is short.
@@ -35,6 +41,7 @@ class Bounds:
     log: int = 3
     messages: int = 8
     commands: int = 0
+    retries: int = 0
     heartbeats: int = 0
     crashes: int = 0
     drops: int = 0
@@ -63,6 +70,7 @@ class Left(NamedTuple):
     """How much of each limited thing a run has left."""
 
     commands: int
+    retries: int
     heartbeats: int
     crashes: int
     drops: int

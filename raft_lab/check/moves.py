@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 from raft_lab.check.bounds import Bounds, Left
+from raft_lab.raft.log import Command
 from raft_lab.raft.membership import Configuration
 from raft_lab.raft.state import Follower, State
 from raft_lab.sim.actions import (
@@ -27,6 +28,13 @@ from raft_lab.sim.world import Behaviour
 
 Option = tuple[Action, str]
 """An action, and of which limited thing it takes one ('': of none)."""
+
+
+def _last_of_sessions(state: State) -> list[Command]:
+    """The last command of every session in the log: a client has one under way at a time (dissertation 6.3)."""
+    entries = state.log.after(state.log.snapshot.last_included_index)
+    commands = [entry.value for entry in entries if isinstance(entry.value, Command) and entry.value.client]
+    return list({command.client: command for command in commands}.values())
 
 
 class Moves:
@@ -84,6 +92,8 @@ class Moves:
         appended: list[Option] = []
         if left.commands:
             appended.append((Propose(name, f"set x {bounds.commands - left.commands + 1}"), "commands"))
+        if left.retries:
+            appended += [(Propose(name, c.op, c.client, c.seq), "retries") for c in _last_of_sessions(state)]
         if left.reconfigurations:
             appended += [(Reconfigure(name, *wanted), "reconfigurations") for wanted in self._joint(state)]
         if left.single_changes:

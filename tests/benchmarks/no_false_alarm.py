@@ -80,6 +80,14 @@ def learning() -> Cluster:
     return cluster
 
 
+def asking() -> Cluster:
+    """S1 leads, and a client has opened a session and asked for something in it."""
+    cluster = led()()
+    cluster.propose("hello", "S1", client="alice", seq=0)
+    cluster.propose("add x 1", "S1", client="alice", seq=1)
+    return cluster
+
+
 def fresh(servers: int, *rules: str) -> Callable[[], Cluster]:
     """Nothing has happened yet."""
     return lambda: Cluster(servers, rules=rules)
@@ -109,6 +117,7 @@ CONFIGURATIONS = [
         "reads", led(3), {"term": 2, "reads": 2, "commands": 1}, ("read of what is committed", "two leaders")
     ),
     Configuration("reads, faults", led(3), {"term": 2, "reads": 1, "commands": 1, **FAULTS}, ("read pending", "crash")),
+    Configuration("sessions", asking, {"term": 2, "log": 6, "retries": 2, **FAULTS}, ("leader", "crash", "commit")),
     Configuration("transfers", led(3), {"term": 3, "transfers": 1, "commands": 1}, ("handed over", "two leaders")),
     Configuration("transfers, calm", led(3, *CALM), {"term": 2, "transfers": 2, "drops": 1}, ("handed over",)),
     Configuration(

@@ -9,12 +9,14 @@ from typing import Any
 
 from raft_lab import Bounds, Cluster
 from raft_lab.check.invariants import broken_by
+from raft_lab.raft.log import Command
 from raft_lab.raft.state import Rejected
 from raft_lab.sim import actions as act
 from raft_lab.sim.world import World
 
 BUDGETS = (
     "commands",
+    "retries",
     "heartbeats",
     "crashes",
     "drops",
@@ -104,6 +106,12 @@ def wished(world: World, had: dict[str, int], bounds: Bounds) -> Iterator[tuple[
             yield act.TransferLeadership(name, other), "transfers"
         if state.log.last_index >= bounds.log:
             continue
+        last = {}
+        for _, entry in state.log:
+            if isinstance(entry.value, Command) and entry.value.client:
+                last[entry.value.client] = entry.value
+        for command in last.values():
+            yield act.Propose(name, command.op, command.client, command.seq), "retries"
         yield act.Propose(name, f"set x {bounds.commands - had['commands'] + 1}"), "commands"
         for new in world.servers.keys() - frozenset(now.members):
             yield act.Reconfigure(name, now.voters, now.learners | {new}), "reconfigurations"

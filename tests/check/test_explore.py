@@ -89,6 +89,17 @@ def led_with_a_learner() -> Cluster:
     return cluster
 
 
+def asked_for(*clients: str, server: type[Server] = Server) -> Cluster:
+    """S1 leads two servers; each client has a session, and has asked for something in it."""
+    cluster = Cluster(2, server=server)
+    cluster.timeout("S1")
+    cluster.deliver_all()
+    for client in clients:
+        cluster.propose("hello", "S1", client=client, seq=0)
+        cluster.propose("add x 1", "S1", client=client, seq=1)
+    return cluster
+
+
 UNDISTURBED = ("pre-vote", "leader stickiness", "check-quorum")
 MODELS = {
     "three servers": (lambda: Cluster(3), {"term": 1, "crashes": 1, "depth": 5}),
@@ -99,6 +110,7 @@ MODELS = {
     "a slow disk on each of three": (lambda: Cluster(3, rules=["slow disk"]), {"term": 1, "messages": 3, "depth": 6}),
     "reads": (lambda: led(2), {"term": 2, "reads": 2, "commands": 1, "depth": 7}),
     "snapshots": (lambda: led(2), {"term": 1, "compactions": 2, "commands": 2, "crashes": 1, "depth": 8}),
+    "sessions": (lambda: asked_for("alice", "bob"), {"term": 2, "log": 9, "retries": 2, "crashes": 1, "depth": 5}),
     "transfers": (lambda: led(3), {"term": 2, "transfers": 1, "depth": 6}),
     "joint consensus": (lambda: led(3), {"term": 2, "log": 4, "reconfigurations": 1, "depth": 5}),
     "single-server changes": (led_with_a_learner, {"term": 2, "log": 9, "single_changes": 2, "depth": 6}),
@@ -126,7 +138,8 @@ def anywhere(rng: random.Random) -> tuple[Cluster, Bounds]:
     cluster = Cluster(rng.choice((2, 3, 4)), rules=rules)
     for _ in range(rng.choice((0, 10, 30))):
         if cluster.leader and rng.random() < 0.2:
-            cluster.propose("set y 1") if rng.random() < 0.7 else cluster.read()
+            session = rng.choice(({}, {"client": "alice", "seq": rng.randrange(2)}))
+            cluster.propose("set y 1", **session) if rng.random() < 0.7 else cluster.read()
         elif not cluster.world.cuts and rng.random() < 0.05:
             cluster.cut(*rng.sample(list(cluster.servers), 2))
         else:
@@ -144,7 +157,7 @@ def anywhere(rng: random.Random) -> tuple[Cluster, Bounds]:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_wherever_it_starts_it_sees_what_a_search_without_any_ideas_sees(seed):
-    cluster, bounds = anywhere(random.Random(f"anywhere {seed}"))
+    cluster, bounds = anywhere(random.Random(f"in a life {seed}"))
     seen, report = naive.search(cluster, bounds), explore(cluster, bounds=bounds, symmetry=False)
     assert (report.states, report.transitions, report.depth) == (len(seen.states), seen.transitions, seen.depth)
     assert report.counterexample is None
@@ -359,6 +372,7 @@ BUDGETS = {
     "drops": Drop,
     "duplicates": Duplicate,
     "commands": Propose,
+    "retries": Propose,
     "heartbeats": Heartbeat,
     "reads": Read,
     "reconfigurations": Reconfigure,
@@ -371,10 +385,11 @@ BUDGETS = {
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_a_budget_limits_how_often_it_happens_in_a_run(budget):
     kind = BUDGETS[budget]
-    runs = every_run(led(), depth=4, **{budget: 1})
+    start = asked_for("alice") if budget == "retries" else led()
+    runs = every_run(start, depth=4, log=9, **{budget: 1})
     counts = {sum(isinstance(action, kind) for action in run) for run in runs}
     assert counts == {0, 1}
-    assert {sum(isinstance(a, kind) for a in run) for run in every_run(led(), depth=4, **{budget: 0})} == {0}
+    assert {sum(isinstance(a, kind) for a in run) for run in every_run(start, depth=4, log=9, **{budget: 0})} == {0}
 
 
 def every_run(cluster: Cluster, depth: int, **limits: int) -> list[list]:
@@ -400,6 +415,29 @@ def test_every_move_is_possible_and_all_kinds_occur():
     kinds = {type(action) for run in runs for action in run}
     usual = {Deliver, Drop, Duplicate, Timeout, Heartbeat, Propose, Crash, Restart, Read, TransferLeadership}
     assert usual <= kinds
+
+
+def test_a_command_that_comes_again_is_applied_again_by_whoever_forgets_what_was_applied():
+    class AppliesTwice(Server):
+        def was_applied(self, session, command):
+            return False
+
+    limits = {"term": 1, "log": 9, "retries": 1}
+    found = explore(asked_for("alice", server=AppliesTwice), **limits).counterexample
+    assert found.violation.invariant == "Stored Reply"
+    assert Propose("S1", "add x 1", "alice", 1) in found.actions
+    assert explore(asked_for("alice"), **limits).counterexample is None
+    assert explore(asked_for("alice", server=AppliesTwice), **{**limits, "retries": 0}).counterexample is None
+
+
+def test_who_waits_to_be_added_may_be_there_from_the_beginning():
+    """So booting need not be tried: S3 does nothing until somebody adds it, and then everything."""
+    start = led(2)
+    start.boot("S3")
+    joined = {"S3 knows of a commit": lambda w: w.servers["S3"].commit_index > 0}
+    limits = {"term": 1, "commands": 1, "messages": 3, "reach": joined}
+    assert explore(start, **limits).reached == {"S3 knows of a commit": False}
+    assert explore(start, reconfigurations=1, **limits).reached == {"S3 knows of a commit": True}
 
 
 def test_commands_are_different_from_each_other():
