@@ -2,6 +2,7 @@
 
 from raft_lab.course.compaction import COMPACT, INSTALL_SNAPSHOT
 from raft_lab.course.counting import INCREMENT
+from raft_lab.course.electing import elector_with, overlap_by_clock
 from raft_lab.course.exercises import REQUEST_VOTE, Exercise, Verdict
 from raft_lab.course.fencing import MAY_TAKE_OVER, MAY_WRITE
 from raft_lab.course.invariant import AGREE
@@ -47,6 +48,8 @@ __all__ = [
     "Verdict",
     "ask",
     "elections_by_spread",
+    "elector_with",
+    "overlap_by_clock",
     "reads_compared",
     "sweep",
     "until_committed",

@@ -7,11 +7,14 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from raft_lab.course.electing import in_a_run
 from raft_lab.course.functions import FunctionExercise
 from raft_lab.sim.schedule import draw
 
 Case = Callable[[Callable[..., Any]], str]
 SECOND = 1_000_000
+RUNS = 3
+"""Of three pods that elect by it."""
 
 # --- An elector's decision (client-go's tryAcquireOrRenew and isLeaseValid) ----------------------------------------
 
@@ -22,6 +25,8 @@ def _records(seed: int) -> Iterator[Case]:
         ("", "alice"), wrong_by, (15, 10, 60), (0, 9, 14, 16, 59, 61)
     ):
         yield functools.partial(_decision, holder, skew, duration, waited)
+    for run in range(RUNS):
+        yield functools.partial(in_a_run, seed * RUNS + run)
 
 
 def _decision(holder: str, skew: int, duration: int, waited: int, may: Callable[..., Any]) -> str:

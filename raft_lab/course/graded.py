@@ -9,6 +9,7 @@ from raft_lab.course.breaking import HIDE_A_BUG
 from raft_lab.course.compaction import COMPACT, INSTALL_SNAPSHOT
 from raft_lab.course.counting import INCREMENT
 from raft_lab.course.exercises import REQUEST_VOTE, Verdict
+from raft_lab.course.fencing import MAY_TAKE_OVER, MAY_WRITE
 from raft_lab.course.invariant import AGREE
 from raft_lab.course.persistence import PERSIST
 from raft_lab.course.quorums import HAS_QUORUM, LEAVE_JOINT
@@ -69,6 +70,8 @@ _ALL = (
     Graded("answer-reads", "05-client-access", "l5-build-answer", ANSWER_READS, "Mine"),
     Graded("revisions", "06-etcd", "l6-change-answer", CHANGE, "change"),
     Graded("increment", "06-etcd", "l6-build-answer", INCREMENT, "increment"),
+    Graded("may-write", "07-kubernetes", "l7-fence-answer", MAY_WRITE, "may_write"),
+    Graded("may-take-over", "07-kubernetes", "l7-build-answer", MAY_TAKE_OVER, "may_take_over"),
     Graded("invariant", "08-break-it", "l8-agree-answer", AGREE, "agree"),
     Graded("hide-a-bug", "08-break-it", "l8-hide-answer", HIDE_A_BUG, "Mine"),
 )

@@ -132,6 +132,14 @@ response = yield Txn(compare=[unchanged], success=[Put(key, str(count + 1))])
 if response.succeeded:
     return
 """,
+    # Lesson 07
+    "may-write": """\
+allowed = seen is None or token >= seen
+""",
+    "may-take-over": """\
+unchanged_us = now - observed_at
+return record.holder_identity == "" or unchanged_us > record.lease_duration_seconds * 1_000_000
+""",
     # Lesson 08
     "invariant": """\
 for one, other in combinations(world.servers.values(), 2):

@@ -234,7 +234,7 @@ class LeaderElector:
 
         # 3. Has it changed since it was last seen? Whoever holds it, and is not known to be late, keeps it.
         self._observe(old, raw)
-        if old.holder_identity and self.is_lease_valid(now) and not self.is_leader:
+        if not self.may_take(old, now):
             return False
 
         # 4. Write it.
@@ -300,6 +300,13 @@ class LeaderElector:
     def is_lease_valid(self, now_us: int) -> bool:
         """Whether the record changed within the time that it names itself."""
         return self.observed_time_us + self.observed_record.lease_duration_seconds * SECOND > now_us
+
+    def may_take(self, record: LeaderElectionRecord, now_us: int) -> bool:
+        """Whether it may write itself into this record, which it has just read.
+
+        It may if nobody holds it, if it does itself, or if it has not changed for as long as the record says.
+        """
+        return not record.holder_identity or self.is_leader or not self.is_lease_valid(now_us)
 
     def set_observed_record(self, record: LeaderElectionRecord) -> None:
         """This is the record, as of now."""

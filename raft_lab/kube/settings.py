@@ -35,6 +35,7 @@ class Settings:
         restart_after: how long after its process has ended the pod starts another one; None: it does not.
         unique_identity: every process has an identity of its own, as Kubernetes' own components have (host name and a
             UUID); else a process that is started again takes the lease of the one before it for its own.
+        elector: of kind "client-go": the class that decides.
     """
 
     kind: str = CLIENT_GO
@@ -50,6 +51,7 @@ class Settings:
     work_every: float = 1.0
     restart_after: float | None = None
     unique_identity: bool = False
+    elector: type[LeaderElector] = LeaderElector
 
     def __post_init__(self) -> None:
         if self.kind not in (CLIENT_GO, SIDECAR):
@@ -131,7 +133,7 @@ class Settings:
             release_on_cancel=self.release_on_cancel,
             name=election,
         )
-        return LeaderElector(config, clock, jitter)
+        return self.elector(config, clock, jitter)
 
 
 def us(seconds: float) -> int:

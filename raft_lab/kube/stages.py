@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from raft_lab.kube.electors import SIDECAR, Electors
+from raft_lab.kube.electors import Electors
 from raft_lab.kube.guarded import NONE
+from raft_lab.kube.settings import SIDECAR
 from raft_lab.kv.server import KVServer
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.schedule import Timing
@@ -15,17 +16,18 @@ CALM = Timing(heartbeat_us=250_000, election_timeout_us=(1_000_000, 2_000_000))
 """Calmer than etcd, whose heartbeats are 100 ms and election timeouts 1 s: minutes go by here."""
 
 
-def three_pods(*, seed: int = 7, fencing: str = NONE, **settings: Any) -> Electors:
-    """Three pods that stand for election, on an API server whose etcd has three members; they have elected a leader.
+def three_pods(*, servers: int = 3, seed: int = 7, fencing: str = NONE, **settings: Any) -> Electors:
+    """Three pods that stand for election; they have elected a leader.
 
     A process that has ended is started again, 20 s later: Kubernetes does so, and waits longer each time.
 
     Args:
+        servers: how many members etcd has, on which the API server stands.
         seed: chooses the whole run.
         fencing: "none", "resourceVersion" or "leaseTransitions"; see `Electors`.
-        settings: see `raft_lab.kube.electors.Settings`; durations are seconds.
+        settings: see `raft_lab.kube.settings.Settings`; durations are seconds.
     """
-    cluster = Cluster(3, server=KVServer, seed=seed, timing=CALM)
+    cluster = Cluster(servers, server=KVServer, seed=seed, timing=CALM)
     cluster.run_until(leader=True)
     electors = Electors(cluster, fencing=fencing, **{"restart_after": 20.0, **settings})
     for pod in PODS:

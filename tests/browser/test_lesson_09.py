@@ -11,7 +11,7 @@ from browser.walking import Lesson
 pytestmark = pytest.mark.xdist_group("jupyterlab")
 
 
-def test_a_student_judges_ten_sentences_and_looks_at_the_runs_that_settle_them(page: Page, jupyter: Jupyter) -> None:
+def test_a_student_judges_eleven_sentences_and_looks_at_the_runs_that_settle_them(page: Page, jupyter: Jupyter) -> None:
     lesson = Lesson(page, jupyter, "09-sounds-right")
 
     lesson.expect_wrong_and_right("l9-one-ask", "True", "Not always")
@@ -21,5 +21,7 @@ def test_a_student_judges_ten_sentences_and_looks_at_the_runs_that_settle_them(p
     lab = lesson.lab_in("l9-majority-lab")
     lab.press("Forward")
     lab.expect_step(47)
+    lesson.expect_wrong_and_right("l9-lease-ask", "True", "Not always")
+    expect(lesson.cell("l9-lease-lab").locator(".el-sentence")).to_contain_text("work at the same time")
     expect(lesson.cell("l9-clock-run")).to_contain_text("no invariant is broken")
     assert lesson.errors() == []

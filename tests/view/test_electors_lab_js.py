@@ -115,12 +115,12 @@ def test_every_button_is_a_wish(lab: LabPage) -> None:
     assert lab.sent() == [{"do": "hello"}]
     clicks = [
         (lambda: lab.button("Run 10 s").click(), {"do": "run", "seconds": 10}),
-        (lambda: lab.button("Until the leader changes").click(), {"do": "until_leader"}),
+        (lambda: lab.button("Next leader").click(), {"do": "until_leader"}),
         (lambda: pod.get_by_role("button", name="Pause").click(), {"do": "pause", "pod": "pod-a", "seconds": 7}),
         (lambda: pod.get_by_role("button", name="Crash").click(), {"do": "crash", "pod": "pod-a"}),
         (lambda: pod.get_by_role("button", name="Cut").click(), {"do": "cut", "pod": "pod-a"}),
         (lambda: pod.get_by_role("combobox").select_option("2"), {"do": "clock", "pod": "pod-a", "speed": 2}),
-        (lambda: lab.button("Crash the leader").click(), {"do": "crash_server"}),
+        (lambda: lab.button("Crash leader").click(), {"do": "crash_server"}),
     ]
     lab.page.get_by_role("spinbutton").fill("7")
     for click, wish in clicks:

@@ -43,9 +43,8 @@ class Electors {
   #lease = new LeaseView();
   #ring = new Ring(() => {});
   #ringTitle = make("h4", {}, "The Raft cluster below etcd");
-  #raft = smallButton("Crash the leader", () => this.#ask({ do: this.#crashed.length ? "restart_servers" : "crash_server" }));
-  /** @type {string[]} servers that are down */
-  #crashed = [];
+  #crash = smallButton("Crash leader", () => this.#ask({ do: "crash_server" }));
+  #restart = smallButton("Restart", () => this.#ask({ do: "restart_servers" }));
   #listener = (/** @type {any} */ content) => this.#hear(content);
 
   /** @param {Model} model @param {HTMLElement} el */
@@ -55,7 +54,7 @@ class Electors {
     const { pods } = this.record.picture;
     const ask = (/** @type {Record<string, unknown>} */ wish) => this.#ask(wish);
     this.pods = pods.map((pod) => new PodControls(pod, ask, () => Number(this.#seconds.value) || 20));
-    this.rows = { resource: new RowHead("their writes", ROWS.resource), api: new RowHead("API server", ROWS.api), etcd: new RowHead("etcd", ROWS.etcd), raft: new RowHead("Raft", ROWS.raft, this.#raft) };
+    this.rows = { resource: new RowHead("their writes", ROWS.resource), api: new RowHead("API server", ROWS.api), etcd: new RowHead("etcd", ROWS.etcd), raft: new RowHead("Raft", ROWS.raft, this.#crash, this.#restart) };
     this.#heads.append(...this.pods.map(({ element }) => element), ...Object.values(this.rows).map(({ element }) => element));
     for (const { element } of this.pods) element.style.height = `${POD_ROW}px`;
     this.reigns = new Reigns(this.record, (t) => this.#look(t), () => this.#paint());
@@ -85,15 +84,15 @@ class Electors {
       return button;
     };
     this.#play.addEventListener("click", () => this.#toggle());
-    const buttons = [run("Run 1 s", { do: "run", seconds: 1 }, "."), run("Run 10 s", { do: "run", seconds: 10 }, "t"), run("Until the leader changes", { do: "until_leader" }, "l")];
+    const buttons = [run("Run 1 s", { do: "run", seconds: 1 }, "."), run("Run 10 s", { do: "run", seconds: 10 }, "t"), run("Next leader", { do: "until_leader" }, "l")];
     for (const [words, us] of WINDOWS) {
       const button = smallButton(words, () => this.#zoom(us));
       put(button, "data-us", us);
       put(button, "aria-pressed", String(us === this.#window));
       this.#windows.append(button);
     }
-    const pause = make("label", { class: "el-label" }, "pauses last", this.#seconds, "s");
-    return make("div", { class: "el-bar-row", role: "group", "aria-label": "Time" }, this.#play, ...buttons, this.#clock, pause, make("span", { class: "el-label" }, "in sight", this.#windows));
+    const pause = make("label", { class: "el-label" }, "pause for", this.#seconds, "s");
+    return make("div", { class: "el-bar-row", role: "group", "aria-label": "Time" }, this.#play, ...buttons, this.#clock, pause, make("span", { class: "el-label" }, this.#windows));
   }
 
   #scrubber() {
@@ -250,10 +249,11 @@ class Electors {
     this.rows.etcd.says(version ? `revision ${version.revision}` : "");
     const raft = [...spans, ...open].filter((span) => span.lane === "raft" && span.from <= t && (span.to === null || t < span.to));
     const leads = raft.find(({ what }) => what === "leads");
-    this.rows.raft.says(leads ? leads.text : "nobody leads");
-    this.#crashed = Object.entries(record.picture.frame.servers).filter(([, { crashed }]) => crashed).map(([id]) => id);
-    say(this.#raft, this.#crashed.length ? `Restart ${this.#crashed.join(", ")}` : "Crash the leader");
-    put(this.#raft, "disabled", this.#dead ? "" : null);
+    const crashed = Object.entries(record.picture.frame.servers).filter(([, server]) => server.crashed).map(([id]) => id);
+    this.rows.raft.says(crashed.length ? "" : leads ? leads.text : "nobody leads");
+    show(this.#restart, crashed.length > 0);
+    say(this.#restart, `Restart ${crashed.join(", ")}`);
+    for (const button of [this.#crash, this.#restart]) put(button, "disabled", this.#dead ? "" : null);
   }
 
   /** Only the keys that mean something here are kept from the notebook. @param {KeyboardEvent} event */

@@ -231,10 +231,11 @@ export class Reigns {
       put(rect, "y", top);
       put(rect, "height", bottom - top);
       const words = clash.what === "works" ? `⚠ ${clash.lanes.length} work` : `${clash.lanes.length} believe`;
+      const inside = right - left > words.length * 7.4;
       const end = right > this.#width - 84;
-      put(text, "x", end ? left - 5 : right + 5);
-      put(text, "text-anchor", end ? "end" : "start");
-      put(text, "y", clash.what === "works" ? bottom - 8 : top + 12);
+      put(text, "x", inside ? (left + right) / 2 : end ? left - 5 : right + 5);
+      put(text, "text-anchor", inside ? "middle" : end ? "end" : "start");
+      put(text, "y", clash.what === "works" ? (inside ? (top + bottom) / 2 + 14 : bottom - 8) : inside ? (top + bottom) / 2 - 6 : top + 12);
       say(text, words);
       say(title, `${clash.lanes.join(" and ")} ${clash.what === "works" ? "work" : "believe to lead"} at the same time, from ${seconds(clash.from)} to ${seconds(clash.to)}`);
     }
