@@ -16,8 +16,8 @@ from raft_lab.check.bounds import Bounds, Left
 from raft_lab.check.invariants import INVARIANTS, Change, Invariant, of_scope
 from raft_lab.check.moves import Moves
 from raft_lab.check.remembering import Remembering
-from raft_lab.check.search import Bag, Interned, Move, Part, Remembered, Renaming, Vector
 from raft_lab.check.symmetry import renamed
+from raft_lab.check.system import Bag, Interned, Move, Part, Remembered, Renaming, Vector
 from raft_lab.raft.messages import Message
 from raft_lab.raft.state import Rejected, State
 from raft_lab.raft.values import FrozenMap

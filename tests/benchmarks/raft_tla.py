@@ -19,7 +19,8 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
-from raft_lab.check.search import Bag, Found, Interned, Move, Part, Remembered, Renaming, Search, Vector
+from raft_lab.check.search import Found, Search
+from raft_lab.check.system import Bag, Interned, Move, Part, Remembered, Renaming, Vector
 
 FOLLOWER, CANDIDATE, LEADER = "Follower", "Candidate", "Leader"
 NIL = -1

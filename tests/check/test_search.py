@@ -6,7 +6,8 @@ from functools import partial
 import pytest
 
 from benchmarks.raft_tla import Bounds, RaftTla, initial, plain_successors, renamed, within
-from raft_lab.check.search import Move, Search
+from raft_lab.check.search import Search
+from raft_lab.check.system import Move
 
 SMALL = [
     Bounds(servers=2, max_term=2, max_log=1, max_messages=1),
