@@ -3,6 +3,10 @@
 python tests/benchmarks/electors.py                        # 2,000 storms; on one core about half an hour
 python tests/benchmarks/electors.py --seeds 100            # fewer
 python tests/benchmarks/electors.py --from 2000 --workers 2
+
+Measured on storms 0 to 1999: 147,905 writes, 1,690 takeovers; with fencing none interleaves and 1,466 are refused, in
+198 storms; in the same 198 storms 1,466 interleave without it. Two worked at once in 201 storms, and in none of the 991
+where nothing allows it.
 """
 
 from __future__ import annotations
