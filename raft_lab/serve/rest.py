@@ -21,7 +21,7 @@ from raft_lab.raft.errors import RaftLabError
 from raft_lab.serve import bodies, discovery
 from raft_lab.serve.behind import Behind
 from raft_lab.serve.shapes import Shape, shape_of
-from raft_lab.serve.streams import now_us, stream
+from raft_lab.serve.streams import REQUEST_SECONDS, now_us, stream
 
 HOW = {
     "application/json-patch+json": "json",
@@ -30,8 +30,6 @@ HOW = {
     "application/apply-patch+yaml": "apply",
 }
 """The ways to patch, by the media type of the body."""
-REQUEST_SECONDS = 60.0
-"""How long a request may take if it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +98,8 @@ class Rest:
             return status(ApiError(error.status, "BadRequest", error.reason))
         except RaftLabError as error:
             return status(ApiError(503, "ServiceUnavailable", str(error)))
+        except Exception as error:  # a mistake of ours shall not look like one of the network
+            return status(_internal(error))
 
     def _refuse_strangers(self, http: web.Request) -> None:
         """Answer no page of another site: browsers send an Origin, and the name by which they found the server."""
@@ -124,9 +124,9 @@ class Rest:
         if isinstance(request, Watch):
             return await stream(self, http, request, shape)
         if isinstance(request, _DeleteAll):
-            done = await self._within(self._delete_all(request.list), seconds)
+            done = await self.within(self._delete_all(request.list), seconds)
         else:
-            done = await self._within(self.ask(request), seconds)
+            done = await self.within(self.ask(request), seconds)
         return self._respond(http, done, shape)
 
     def _described(self, http: web.Request, path: str) -> web.Response | None:
@@ -168,7 +168,12 @@ class Rest:
         done: Answer = await self.behind.ask(_careful(answer(request, now_us)))
         return done
 
-    async def _within(self, asked: Awaitable[Any], seconds: float) -> Answer:
+    async def within(self, asked: Awaitable[Any], seconds: float) -> Answer:
+        """The answer, if it comes in time.
+
+        Raises:
+            ApiError: 504, it does not.
+        """
         try:
             done: Answer = await asyncio.wait_for(asked, seconds)
             return done
@@ -199,7 +204,11 @@ def _careful(program: Program) -> Program:
     except RaftLabError:
         raise
     except Exception as error:
-        raise ApiError(500, "InternalError", f"Internal error occurred: {error!r}") from error
+        raise _internal(error) from error
+
+
+def _internal(error: Exception) -> ApiError:
+    return ApiError(500, "InternalError", f"Internal error occurred: {error!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LONGEST_SECONDS = (1800, 3600)
 """Between these a watch ends by itself, so that not all clients come back at once."""
+REQUEST_SECONDS = 60.0
+"""How long a request may take if it does not say; and how long a watch may take to begin."""
 BOOKMARK_SECONDS = 60.0
 LAST_BOOKMARK_SECONDS = 1.5
 """So long before its end a watcher is told once more how far it has come."""
@@ -37,7 +39,7 @@ def now_us() -> int:
 async def stream(rest: Rest, http: web.Request, request: Watch, shape: Shape) -> web.StreamResponse:
     """Answer with all that a watcher is told."""
     seconds = bodies.number(http.query, "timeoutSeconds") or random.uniform(*LONGEST_SECONDS)  # noqa: S311
-    begun: Begun = (await asyncio.wait_for(rest.ask(request), 60)).body
+    begun: Begun = (await rest.within(rest.ask(request), REQUEST_SECONDS)).body
     inbox = Inbox()
     watching = rest.behind.watch(begun.create, inbox.put)
     rest.watchers += 1

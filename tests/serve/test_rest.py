@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -259,6 +260,19 @@ def test_many_watchers_are_all_told(k8s: Kubernetes) -> None:
         watching.__exit__()
 
     assert told == ["ADDED"] * 100
+
+
+def test_a_watcher_sees_every_change_once_though_raft_s_leader_crashes() -> None:
+    cluster = Cluster(3, server=KVServer)
+    with serve.kubernetes(cluster) as k8s, Watching(k8s, "") as watching:
+        for name in "abcdefgh":
+            if name == "d":
+                cluster.crash(cluster.leader)
+            wait_until(lambda name=name: ask(k8s, "POST", LEASES, {"metadata": {"name": name}})[0] in (201, 409))  # type: ignore[misc]
+        told = [event["object"]["metadata"] for event in islice(watching.events(), 8)]  # type: ignore[index]
+
+    versions = [int(meta["resourceVersion"]) for meta in told]
+    assert ("".join(meta["name"] for meta in told), versions) == ("abcdefgh", sorted(set(versions)))
 
 
 # Beginning and end
