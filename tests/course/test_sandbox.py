@@ -3,14 +3,22 @@
 import os
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from raft_lab.course.marking import grade_submission
+from raft_lab.course.graded import GRADED
+from raft_lab.course.marking import grade_submission, mark_of
+from raft_lab.course.sandbox import Nursery
+from raft_lab.course.solutions import between
+from raft_lab.course.submission import Cell, Notebook, Submission
 
 sys.path.insert(0, str(Path(__file__).parent))
 from handed_in import RIGHT, SETUP, VOTE, submission
+from wrong import WRONG
+
+import lessons
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="answers are graded on Linux or macOS")
 
@@ -126,7 +134,7 @@ def test_what_is_printed_goes_nowhere():
 
 # --- What it must not win by -------------------------------------------------------------------------
 
-WRONG = "self.send(RequestVoteReply(self.id, m.src, self.current_term, True)); self.voted_for = m.src; return"
+GRANTS = "self.send(RequestVoteReply(self.id, m.src, self.current_term, True)); self.voted_for = m.src; return"
 IS_OPEN = """
 def n_is(n):
     try:
@@ -139,21 +147,21 @@ CHEATS = {
     "the check patched": (
         "import raft_lab.course.exercises as e\n"
         "def good(self, answer, **_): return e.Verdict(True, 'fine', points=5.0)\n"
-        "patched = [setattr(e.Exercise, 'check', good)]\n" + VOTE.format("patched; " + WRONG)
+        "patched = [setattr(e.Exercise, 'check', good)]\n" + VOTE.format("patched; " + GRANTS)
     ),
     "the invariants taken away": (
-        "import raft_lab.check.invariants as i\nemptied = i.INVARIANTS.clear()\n" + VOTE.format("emptied; " + WRONG)
+        "import raft_lab.check.invariants as i\nemptied = i.INVARIANTS.clear()\n" + VOTE.format("emptied; " + GRANTS)
     ),
     "builtins patched": (
         "import builtins\nbuiltins.any = lambda *_: False\nbuiltins.isinstance = lambda *_: True\n"
-        "taken = [setattr(builtins, 'any', lambda *_: False)]\n" + VOTE.format("taken; " + WRONG)
+        "taken = [setattr(builtins, 'any', lambda *_: False)]\n" + VOTE.format("taken; " + GRANTS)
     ),
     "assert taken out of all code": (
-        "from IPython import get_ipython\nget_ipython().ast_transformers.append(None)\n" + VOTE.format(WRONG)
+        "from IPython import get_ipython\nget_ipython().ast_transformers.append(None)\n" + VOTE.format(GRANTS)
     ),
     "an object that equals everything": (
         "class Any(int):\n    def __eq__(self, other): return True\n    def __ge__(self, other): return True\n"
-        "    __hash__ = int.__hash__\n" + VOTE.format("self.current_term = Any(m.term); " + WRONG)
+        "    __hash__ = int.__hash__\n" + VOTE.format("self.current_term = Any(m.term); " + GRANTS)
     ),
     "a number that is no number": VOTE.format("self.current_term = float(m.term)"),
     "the answer borrowed from Raft": (
@@ -166,11 +174,13 @@ CHEATS = {
     ),
     "garbage over the line": (
         "import os\n"
-        + VOTE.format("[os.write(n, b'\\0\\0\\0\\x05hello') for n in range(3, 40) if n_is(n)]; " + WRONG)
+        + VOTE.format("[os.write(n, b'\\0\\0\\0\\x05hello') for n in range(3, 40) if n_is(n)]; " + GRANTS)
         + IS_OPEN
     ),
     "a flood over the line": (
-        "import os\n" + VOTE.format("[os.write(n, b'\\xff' * 64) for n in range(3, 40) if n_is(n)]; " + WRONG) + IS_OPEN
+        "import os\n"
+        + VOTE.format("[os.write(n, b'\\xff' * 64) for n in range(3, 40) if n_is(n)]; " + GRANTS)
+        + IS_OPEN
     ),
     "chance": "import random as r\n" + VOTE.format("if r.random() < 0.5: return"),
     "the order of a set": VOTE.format("if next(iter(set(self.configuration.voters))) == 'S1': return"),
@@ -221,8 +231,6 @@ class Mine(REQUEST_VOTE.base):
 
 
 def graded(cells):
-    from raft_lab.course.submission import Cell, Notebook, Submission
-
     read = tuple(Cell((name,), source) for name, source in cells)
     return grade_submission(Submission("bob", (Notebook("x.ipynb", read),)), ["request-vote"]).marks[0]
 
@@ -289,8 +297,6 @@ def test_a_starter_that_nobody_touched_earns_nothing():
 
 
 def test_no_process_is_left_behind():
-    from raft_lab.course.sandbox import Nursery
-
     nursery = Nursery()
     line = nursery.begin()
     nursery.close()
@@ -299,3 +305,23 @@ def test_no_process_is_left_behind():
     assert line.recv(1) == b""
     assert isinstance(line, socket.socket)
     line.close()
+
+
+# --- The same verdict as in a notebook ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["up-to-date", "has-quorum", "persist", "leave-joint", "revisions", "increment"])
+def test_the_mark_is_what_the_check_says_in_a_notebook(name):
+    """To the last word, and with the same run: whether a class is here or in another process makes no difference."""
+    told = GRADED[name]
+    written = next(iter(WRONG[name].values()))
+    verdict = told.exercise.check(lessons.handed_in(told, written))
+    whole = any(line.startswith(("class ", f"def {told.defines}(")) for line in written.splitlines())
+    source = written if whole else between(lessons.source(told), written)
+    cells = tuple(
+        Cell((cell.id,), source if cell.id == told.cell else cell.source)
+        for cell in lessons._cells(told)
+        if cell.cell_type == "code"
+    )
+    (earned,) = grade_submission(Submission("bob", (Notebook("x.ipynb", cells),)), [name]).marks
+    assert replace(earned, notebook="", note="") == mark_of(told, verdict)
