@@ -16,6 +16,7 @@ from pathlib import Path
 
 import grpc
 
+sys.path.remove(str(Path(__file__).parent))  # its kv.py is another
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from kv.real_etcd import RealEtcd
