@@ -239,12 +239,37 @@ def _add_grade(commands: _Commands) -> None:
     parser.set_defaults(run=_grade)
 
 
+def _assign(options: argparse.Namespace) -> int:
+    """`raft-lab assign`."""
+    from raft_lab.course.assign import assign
+
+    lessons = checkout_lessons() or _PACKAGE / "_lessons"
+    made = assign(lessons, options.out, options.lessons, options.seed)
+    _say(f"{len(made) // 2} lessons: students' copies in {options.out / 'students'}, nbgrader's in {options.out}.")
+    return 0
+
+
+def _add_assign(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "assign",
+        help="make assignments of the lessons: students' copies, and sources for nbgrader",
+        epilog="The sources hold solutions: give out OUT/students, or what nbgrader makes, and keep OUT to yourself.",
+    )
+    parser.add_argument("out", type=Path, metavar="OUT", help="a folder; nbgrader's course directory, if it is used")
+    parser.add_argument("--lessons", nargs="+", default=(), metavar="N", help="which ones: 01 04 (default: all)")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="what graded checks draw by; students do not see it"
+    )
+    parser.set_defaults(run=_assign)
+
+
 _COMMANDS = (
     _add_lessons,
     _add_serve,
     _add_fuzz,
     _add_check_history,
     _add_export,
+    _add_assign,
     _add_grade,
 )
 
