@@ -183,3 +183,26 @@ def test_what_is_no_port_is_refused(port):
 def test_only_a_cluster_of_the_store_is_served():
     with pytest.raises(TypeError, match="server=KVServer"), serve.etcd(Cluster(3)):
         pass
+
+
+MISSING = """
+import sys
+sys.modules[{library!r}] = None
+from raft_lab import Cluster, RaftLabError, serve
+from raft_lab.kv.server import KVServer
+try:
+    with serve.etcd(Cluster(3, server=KVServer)):
+        pass
+except RaftLabError as missing:
+    print(missing)
+"""
+
+
+@pytest.mark.parametrize("library", ["grpc", "google.protobuf"])
+def test_where_a_library_is_missing_one_sentence_says_so(library):
+    done = subprocess.run(
+        [sys.executable, "-c", MISSING.format(library=library)], capture_output=True, text=True, timeout=LONG
+    )
+    assert "pip install 'raft_lab[serve]'" in done.stdout
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr == ""
