@@ -295,6 +295,14 @@ class Electors:
             return bundle
         return {"text/plain": repr(self)}
 
+    def to_present(self) -> None:
+        """Take the cluster to where the pods stand, after a look at its past; else nothing can be done to them."""
+        if self.now_us < self._tip.schedule.now_us:
+            last = self._tip
+            for step in self.cluster.tape.steps[last.id + 1 :]:  # what has happened since something was done to them
+                last = step if step.parent is last else last
+            self.cluster.goto(last)
+
     def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener()` when time has gone on or something was done to a pod; gives a function that stops it."""
         self._listeners.append(listener)

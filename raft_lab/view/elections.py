@@ -119,7 +119,7 @@ class ElectionRecording:
         return [*still, *([] if self._led is None else [_reign(*self._led, None)])]
 
     def _span(self, interval: Interval) -> Json:
-        who, text = interval.who, STATES.get(interval.what, "")
+        who, text = self._pod_of(interval.who), STATES.get(interval.what, "")
         if interval.what == WORKS:
             turns = [lease for lease in self.electors.leases if lease.us <= interval.begin_us]
             text = f"token {_token(turns, who)}" if self.electors.guarded.fencing != NONE else ""
@@ -131,6 +131,13 @@ class ElectionRecording:
             "text": text,
             "term": 0,
         }
+
+    def _pod_of(self, identity: str) -> str:
+        """Who stands in a record by this name, or by that of one of its processes."""
+        pods = self.electors.pods
+        by_identity = {pod.identity: name for name, pod in pods.items()}
+        stem = identity.rpartition("_")[0]
+        return by_identity.get(identity) or (stem if stem in pods else identity)
 
     # Marks
 
@@ -200,7 +207,7 @@ class ElectionRecording:
             return "update", at, pod, "", f"{pod} renews: the record changes"
         if not record.holder_identity:
             return "update", at, pod, "", f"{pod} gives the lease back"
-        return "take", at, pod, record.holder_identity, f"{pod} takes the lease"
+        return "take", at, pod, self._pod_of(record.holder_identity), f"{pod} takes the lease"
 
     def _of_leases(self) -> Iterator[Json]:
         for lease in self.electors.leases[self._leases :]:
@@ -240,7 +247,7 @@ class ElectionRecording:
             "at": lease.us,
             "by": self._by.get(lease.revision, "somebody else"),
             "revision": lease.revision,
-            "holder": record.holder_identity,
+            "holder": self._pod_of(record.holder_identity),
             "until": lease.us + record.lease_duration_seconds * 1_000_000,
             "stored": found.value.decode(errors="backslashreplace")[:MOST_STORED] if found else "",
             "fields": _fields(found),
@@ -287,7 +294,7 @@ def _token(leases: Iterable[Lease], who: str) -> int:
     before = ""
     for lease in leases:
         holder = lease.record.holder_identity if lease.record else ""
-        if holder == who and before != who:
+        if holder.startswith(who) and before != holder:
             token = lease.revision
         before = holder
     return token

@@ -144,9 +144,9 @@ def test_it_shows_electors_only() -> None:
 # In the browser
 
 
-def shown(lab: LabPage, demo: Demo) -> None:
+def shown(lab: LabPage, demo: Demo, theme: str = LIGHT) -> None:
     start = START.replace("{ picture: JSON.parse(picture) }", "{ state: JSON.parse(picture) }")
-    css = (STATIC / "demo.css").read_text(encoding="utf-8") + LIGHT
+    css = (STATIC / "demo.css").read_text(encoding="utf-8") + theme
     lab.page.evaluate(start, [bundle("demo.js"), css, json.dumps(demo.state), 860])
 
 

@@ -196,6 +196,27 @@ def test_after_a_look_back_in_a_lab_of_the_cluster_it_goes_on_where_it_stopped()
     assert electors.now_us == pytest.approx(at + SECOND)
 
 
+def test_a_pod_whose_processes_have_names_of_their_own_has_one_row() -> None:
+    electors = elected(unique_identity=True)
+    leader = str(electors.leader)
+
+    picture = ElectionRecording(electors).whole()
+
+    assert electors.leases[-1].record is not None
+    assert electors.leases[-1].record.holder_identity == f"{leader}_1"
+    assert picture["versions"][-1]["holder"] == leader
+    assert len(spans(picture, leader, "may")) == 1
+
+
+def test_one_can_come_back_to_the_present_and_go_on() -> None:
+    electors = elected()
+    now = electors.now_us
+    electors.cluster.goto(5)
+    electors.to_present()
+    assert electors.now_us == now
+    electors.run(1)
+
+
 def test_without_widgets_there_are_words_and_a_drawing() -> None:
     electors = elected("none")
     electors.pause(str(electors.leader), 20)
