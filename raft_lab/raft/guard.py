@@ -128,13 +128,8 @@ def _functions_in(value: Any) -> Iterator[FunctionType]:
 
 def used_by(function: FunctionType) -> dict[str, Any]:
     """What `function` reaches from outside itself: globals that it names, and variables around it."""
-    used: dict[str, Any] = {}
-    found: dict[str, CodeType] = {}
-    _collect(function.__qualname__, function.__code__, found)
-    for code in found.values():
-        for step in dis.get_instructions(code):
-            if step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL") and step.argval in function.__globals__:
-                used[step.argval] = function.__globals__[step.argval]
+    outside = function.__globals__
+    used = {name: outside[name] for name in _globals_in(function.__code__) if name in outside}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
         if name != "__class__":
             try:
@@ -142,3 +137,12 @@ def used_by(function: FunctionType) -> dict[str, Any]:
             except ValueError:  # not bound yet
                 continue
     return used
+
+
+@functools.lru_cache(maxsize=1000)
+def _globals_in(code: CodeType) -> tuple[str, ...]:
+    """The globals that `code` names, itself or in what is defined in it. What they mean may change, this does not."""
+    found: dict[str, CodeType] = {}
+    _collect("", code, found)
+    steps = (step for one in found.values() for step in dis.get_instructions(one))
+    return tuple(dict.fromkeys(s.argval for s in steps if s.opname in ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL")))
