@@ -239,6 +239,9 @@ def _repeated_commands() -> Iterator[Situation]:
         Entry(1, Command("add x 2", "alice", 2)),
         Entry(1, Command("", "alice", 0)),
         Entry(1, Command("add x 3", "bob", 1)),
+        Entry(1, Command("get y", "alice", 3)),
+        Entry(1, Command("set y 1")),
+        Entry(1, Command("get y", "alice", 3)),
     ]
     for commit in range(len(log)):
         state = standing(1, log=Log(Snapshot(THREE), log), commit=commit)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
+from raft_lab.check.differences import Difference
 from raft_lab.check.explore import Bounds
+from raft_lab.check.standing import FIVE, FOUR, JOINT, LISTENED_TO, THREE, standing
 from raft_lab.course.exercises import Exercise, Goal
+from raft_lab.raft.errors import HandlerError
+from raft_lab.raft.membership import Configuration
 from raft_lab.raft.server import Server
 from raft_lab.sim import stages
 from raft_lab.sim.cluster import Cluster
@@ -19,7 +25,54 @@ def _two_elections(server: type[Server]) -> Cluster:
     return cluster
 
 
-HAS_QUORUM = Exercise(
+_CONFIGURATIONS = (
+    Configuration(THREE.voters),
+    FOUR,
+    FIVE,
+    LISTENED_TO,
+    JOINT,
+    Configuration(frozenset({"S2", "S3"}), THREE.voters),
+    Configuration(frozenset({"S1", "S2", "S3", "S4"}), frozenset({"S1", "S2"}), frozenset({"S5"})),
+)
+
+
+class Quorum(Exercise):
+    """Say what a quorum is: besides all else, of every set of servers."""
+
+    def compared(self, answer: type[Server]) -> Difference | None:
+        """The smallest set of servers of which the answer is another one, or what any exercise finds."""
+        tried = 0
+        for configuration in _CONFIGURATIONS:
+            server = answer(standing(1, configuration=configuration))
+            for size in range(len(configuration.members) + 1):
+                for agreed in combinations(configuration.members, size):
+                    tried += 1
+                    right, found = configuration.has_quorum(agreed), _asked(server, frozenset(agreed))
+                    if bool(found) != right:
+                        names = ", ".join(agreed) or "nobody"
+                        scene = f"The configuration is {configuration}, S1 is asked, and {names} agree."
+                        said = {True: "are", False: "are not"}
+                        return Difference(
+                            scene,
+                            f"These {said[right]} a quorum;",
+                            f"yours says that they {said[not right]}.",
+                            "A majority of the voters, and in a joint configuration of either half (§6).",
+                            "quorum",
+                            tried=tried,
+                        )
+        return super().compared(answer)
+
+
+def _asked(server: Server, agreed: frozenset[str]) -> bool:
+    try:
+        return server.has_quorum(agreed)
+    except HandlerError:
+        raise
+    except Exception as error:
+        raise HandlerError(f"{type(server).__name__} failed on S1: {type(error).__name__}: {error}") from error
+
+
+HAS_QUORUM = Quorum(
     ("has_quorum",),
     ("RequestVoteReply",),
     ((_two_elections, Bounds(term=2, messages=14, states=3_000)),),

@@ -118,6 +118,11 @@ class Counts(TALLY.base):
 
 from raft_lab import Follower
 """,
+        "a later term, which cannot come here, would be as good": """
+if not isinstance(self.role, Candidate) or m.term < self.current_term or not m.vote_granted:
+    return
+self.current_term = m.term
+""",
         "a match statement": """
 class Counts(TALLY.base):
     def on_request_vote_reply(self, m):
@@ -345,6 +350,22 @@ condition = value(key) == found.kvs[0].value if found.kvs else mod_revision(key)
 done = yield Txn([condition], [Put(key, str(count + 1))], [Range(key)])
 if done.succeeded:
     return
+""",
+    },
+    "may-write": {
+        "remembers all that came": """
+def may_write(seen, token):
+    seen = seen or []
+    allowed = all(token >= one for one in seen)
+    return allowed, [*seen, token] if allowed else seen
+""",
+    },
+    "may-take-over": {
+        "the time that is left": """
+if record.holder_identity == "":
+    return True
+left = observed_at + record.lease_duration_seconds * 1_000_000 - now
+return left <= 0
 """,
     },
     "invariant": {

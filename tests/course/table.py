@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from right import RIGHT
 from wrong import WRONG
+from wrong_second import WRONG_TOO
 
 import lessons
 from raft_lab.course.graded import GRADED
@@ -27,7 +28,7 @@ def main() -> None:
     layers: Counter[str] = Counter()
     print(f"{'exercise':<17} {'wrong answer':<55} {'layer':<17} {'states':>7} {'s':>5}  what is said")
     for name in names:
-        for title, written in WRONG.get(name, {}).items():
+        for title, written in [*WRONG.get(name, {}).items(), *WRONG_TOO.get(name, {}).items()]:
             verdict, seconds = judged(name, written)
             layer = verdict.layer or ("MISSED" if verdict.passed else "refused")
             layers[layer] += 1

@@ -33,7 +33,7 @@ WRONG: list[tuple[Exercise, Any, str]] = [
     (INSTALL_SNAPSHOT, answers.ForgetsTheMachine, "State Is the Fold is broken"),
     (HAS_QUORUM, answers.OnePot, "Election Safety is broken"),
     (HAS_QUORUM, answers.CountsLearners, "Election Safety is broken"),
-    (HAS_QUORUM, answers.HalfIsEnough, "the configuration is {S1, S2, S3, S4}"),
+    (HAS_QUORUM, answers.HalfIsEnough, "configuration is {S1, S2, S3, S4}"),
     (HAS_QUORUM, answers.Fails, "Fails failed on S"),
     (ANSWER_READS, answers.AnswersAtOnce, "Fresh Reads is broken"),
     (ANSWER_READS, answers.ForgetsItsOwnTerm, "Fresh Reads is broken"),

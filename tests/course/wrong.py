@@ -770,6 +770,37 @@ def increment(key):
     return Put(key, "1")
 """,
     },
+    "may-write": {
+        "everybody": "allowed = True",
+        "nobody twice": "allowed = token > (seen or 0)",
+        "only the first": "allowed = seen is None or token == seen",
+        "the wrong way round": "allowed = seen is None or token <= seen",
+        "remembers whoever came last": """
+def may_write(seen, token):
+    return token >= (seen or 0), token
+""",
+        "remembers nothing": """
+def may_write(seen, token):
+    return token >= (seen or 0), None
+""",
+    },
+    "may-take-over": {
+        "by the holder's clock": """
+return now > record.renew_time_us + record.lease_duration_seconds * 1_000_000
+""",
+        "fifteen seconds, whatever the record says": """
+return not record.holder_identity or now > observed_at + 15_000_000
+""",
+        "waits for nobody": "return now > observed_at + record.lease_duration_seconds * 1_000_000",
+        "seconds for microseconds": """
+return not record.holder_identity or now > observed_at + record.lease_duration_seconds
+""",
+        "at once": "return True",
+        "only when it was given up": "return not record.holder_identity",
+        "counts from when it was acquired": """
+return not record.holder_identity or now > record.acquire_time_us + record.lease_duration_seconds * 1_000_000
+""",
+    },
     "invariant": {
         "always true": "return True",
         "equal logs": "return len({server.log for server in world.servers.values()}) == 1",
