@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from browser.jupyter import Jupyter
 from browser.walking import Lesson
+from raft_lab.course.solutions import SOLUTIONS
 
 pytestmark = pytest.mark.xdist_group("jupyterlab")
 
@@ -26,6 +27,7 @@ SOLUTION = """\
             elif self.log.term(index) != entry.term:
                 self.log = self.log.truncate(index).append(entry)
 """
+COMMIT_DRAFT = "        committed = n > self.commit_index\n"
 
 
 def test_a_student_replicates_predicts_and_writes_the_handler(page: Page, jupyter: Jupyter) -> None:
@@ -54,6 +56,12 @@ def test_a_student_replicates_predicts_and_writes_the_handler(page: Page, jupyte
     )
     verdict = lesson.hand_in("l2-build-answer", DRAFT, SOLUTION)
     expect(verdict).to_contain_text("Your on_append_entries does what Figure 2 says.")
+    commits = lesson.cell("l2-commit-answer").locator(".jp-OutputArea-output")
+    expect(commits.first).to_contain_text("Leader Completeness is broken")
+    expect(commits.first).to_contain_text("older entries with it (§5.3, §5.4.2)")
+    expect(lesson.lab_in("l2-commit-answer").root).to_be_visible()
+    verdict = lesson.hand_in("l2-commit-answer", COMMIT_DRAFT, f"        {SOLUTIONS['commit-rule']}")
+    expect(verdict).to_contain_text("does what Figure 2")
     lesson.run_cell("l2-build-lab")
     lab = lesson.lab_in("l2-build-lab")
     before = lab.step
