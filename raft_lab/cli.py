@@ -231,7 +231,10 @@ def _add_grade(commands: _Commands) -> None:
     parser.add_argument("--failures", type=Path, metavar="TABLE.csv", help="who failed which property")
     parser.add_argument("--gradescope", type=Path, metavar="FOLDER", help="Gradescope's results.json for each student")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where results are kept (beside GRADES.csv)")
-    parser.add_argument("--exercises", metavar="A,B", help="which ones (default: all)")
+    parser.add_argument("--exercises", metavar="A,B", help="which ones, by name (default: all)")
+    parser.add_argument(
+        "--lessons", type=_lesson_numbers, metavar="01,04", help="those of these lessons (default: all)"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="chooses the random runs; keep it to yourself")
     parser.add_argument("--student", metavar="NAME", help="SUBMISSIONS is the folder of this one student")
     parser.add_argument("--workers", type=int, metavar="N", help="processes that grade (one for each core)")
@@ -245,8 +248,22 @@ def _assign(options: argparse.Namespace) -> int:
 
     lessons = checkout_lessons() or _PACKAGE / "_lessons"
     made = assign(lessons, options.out, options.lessons, options.seed)
-    _say(f"{len(made) // 2} lessons: students' copies in {options.out / 'students'}, nbgrader's in {options.out}.")
+    count = len(made) // 2
+    chosen = f" --lessons {','.join(options.lessons)}" if options.lessons else ""
+    seed = f" --seed {options.seed}" if options.seed else ""
+    _say(
+        f"{count} lesson{'s' if count > 1 else ''}: students' copies in {options.out / 'students'}, nbgrader's in "
+        f"{options.out}.\nTo grade what comes back: raft-lab grade SUBMISSIONS --out grades.csv --reports reports/"
+        f"{chosen}{seed}"
+    )
     return 0
+
+
+def _lesson_numbers(text: str) -> list[str]:
+    """Numbers with commas between them; 1 is 01."""
+    return [
+        part.strip().zfill(2) if part.strip().isdigit() else part.strip() for part in text.split(",") if part.strip()
+    ]
 
 
 def _add_assign(commands: _Commands) -> None:
@@ -256,7 +273,9 @@ def _add_assign(commands: _Commands) -> None:
         epilog="The sources hold solutions: give out OUT/students, or what nbgrader makes, and keep OUT to yourself.",
     )
     parser.add_argument("out", type=Path, metavar="OUT", help="a folder; nbgrader's course directory, if it is used")
-    parser.add_argument("--lessons", nargs="+", default=(), metavar="N", help="which ones: 01 04 (default: all)")
+    parser.add_argument(
+        "--lessons", type=_lesson_numbers, default=[], metavar="01,04", help="which ones (default: all)"
+    )
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="what graded checks draw by; students do not see it"
     )

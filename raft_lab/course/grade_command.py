@@ -15,6 +15,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from raft_lab.course.grade import grade
+from raft_lab.course.graded import GRADED
 from raft_lab.course.reports import write_gradescope, write_reports
 from raft_lab.course.results import Results
 from raft_lab.course.sandbox import unprotected
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace) -> str:
         raise RaftLabError("--workers is a number from 1 on")
     if options.seed < 0:
         raise RaftLabError("--seed is a number from 0 on")
-    exercises = None if options.exercises is None else [name.strip() for name in options.exercises.split(",")]
+    exercises = _exercises(options)
     with _executor(options) as executor:
         results = grade(
             options.folder,
@@ -47,6 +48,19 @@ def run(options: argparse.Namespace) -> str:
         )
     warning = [] if options.dask else _warning()
     return "\n".join([*_written(options, results), *warning, summary(results)])
+
+
+def _exercises(options: argparse.Namespace) -> list[str] | None:
+    """Those that were named, and those of the lessons that were named; None if neither was."""
+    if options.exercises is None and options.lessons is None:
+        return None
+    named = [name.strip() for name in (options.exercises or "").split(",") if name.strip()]
+    for lesson in options.lessons or []:
+        of_it = [name for name, graded in GRADED.items() if lesson in (graded.lesson, graded.lesson.split("-")[0])]
+        if not of_it:
+            raise RaftLabError(f"there is no lesson {lesson!r} with exercises")
+        named += of_it
+    return named
 
 
 def _warning() -> list[str]:

@@ -17,16 +17,16 @@ from raft_lab.sim.files import write_whole
 
 _STYLE = """
 .report { font: 16px/1.5 system-ui, sans-serif; max-width: 960px; margin: auto; }
-.report table { border-collapse: collapse; margin: 12px 0; }
-.report th, .report td { text-align: left; padding: 4px 12px 4px 0; vertical-align: top; }
-.report th, .report td { border-bottom: 1px solid GrayText; }
+.report > table { border-collapse: collapse; margin: 12px 0; }
+.report > table th, .report > table td { text-align: left; padding: 4px 12px 4px 0; vertical-align: top; }
+.report > table th, .report > table td { border-bottom: 1px solid GrayText; }
 .report td.points { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.report section { border-left: 4px solid #0072B2; padding: 2px 16px; margin: 24px 0; }
-.report section.passed { border-color: #009E73; }
-.report section.failed { border-color: #D55E00; }
-.report blockquote { margin: 8px 0; padding-left: 12px; border-left: 2px solid GrayText; }
+.report > section { border-left: 4px solid #0072B2; padding: 2px 16px; margin: 24px 0; }
+.report > section.passed { border-color: #009E73; }
+.report > section.failed { border-color: #D55E00; }
+.report > section > blockquote { margin: 8px 0; padding-left: 12px; border-left: 2px solid GrayText; }
 .report .aside { font-size: 14px; opacity: .8; }
-.report details > summary { cursor: pointer; padding: 4px 0; }
+.report > section > details > summary { cursor: pointer; padding: 4px 0; }
 """
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from raft_lab.kube.errors import ApiError
 from raft_lab.kube.locks import Lock, LockError, is_conflict, is_not_found
@@ -37,6 +38,10 @@ class BadConfig(RaftLabError, ValueError):
 
 def _nothing(identity: str) -> None:
     """Nobody wants to know who leads."""
+
+
+def _at_once(callback: Callable[[], None]) -> None:
+    callback()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +123,21 @@ class LeaderElector:
         config: see `LeaderElectionConfig`.
         clock: the clock of its process.
         jitter: numbers from 0 up to 1, by which waits differ.
+        go: how a callback is begun that client-go begins in a goroutine. At once, where time is simulated; in real time
+            `raft_lab.kube.remote.in_a_thread`, or the elector does not renew while the callback works.
 
     Raises:
         BadConfig: the config makes no sense.
     """
 
-    def __init__(self, config: LeaderElectionConfig, clock: Clock, jitter: Callable[[], float] = lambda: 0.5) -> None:
+    def __init__(
+        self,
+        config: LeaderElectionConfig,
+        clock: Clock,
+        jitter: Callable[[], float] = lambda: 0.5,
+        go: Callable[[Callable[[], None]], None] = _at_once,
+    ) -> None:
+        self.go = go
         self.lock = config.check()
         self.config = config
         self.clock = clock
@@ -162,11 +176,16 @@ class LeaderElector:
         callbacks = self.config.callbacks
         assert callbacks.on_started_leading is not None
         assert callbacks.on_stopped_leading is not None
-        if (yield from self.acquire(context)):
-            leading = context.with_cancel()
-            callbacks.on_started_leading(leading)
-            yield from self.renew(leading)
+        leading = context.with_cancel()
+        try:
+            if (yield from self.acquire(context)):
+                self.go(partial(callbacks.on_started_leading, leading))
+                yield from self.renew(leading)
+                leading.cancel()
+        except Exception:  # a callback has failed; the end is told of all the same
             leading.cancel()
+            callbacks.on_stopped_leading()
+            raise
         callbacks.on_stopped_leading()
 
     def acquire(self, context: Context) -> Program:
@@ -317,7 +336,7 @@ class LeaderElector:
         """Tell of a leader that was not told of before."""
         if self.observed_record.holder_identity != self.reported_leader:
             self.reported_leader = self.observed_record.holder_identity
-            self.config.callbacks.on_new_leader(self.reported_leader)
+            self.go(partial(self.config.callbacks.on_new_leader, self.reported_leader))
 
 
 def _continued(record: LeaderElectionRecord, old: LeaderElectionRecord) -> LeaderElectionRecord:

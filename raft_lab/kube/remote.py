@@ -17,7 +17,7 @@ import ssl
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -111,8 +111,13 @@ class Remote:
             raise ConnectionRefused(str(getattr(error, "reason", error))) from None
 
     def start(self, program: Program, context: Context) -> Running:
-        """Let a program run, in a thread of its own."""
+        """Let a program run, in a thread of its own. Give an elector `go=in_a_thread`, or its callbacks hold it up."""
         return Running(self, program, context)
+
+
+def in_a_thread(callback: Callable[[], None]) -> None:
+    """Begin a callback in a thread of its own, as client-go does in a goroutine (`go` of a `LeaderElector`)."""
+    threading.Thread(target=callback, name="raft-lab-callback", daemon=True).start()
 
 
 class Running:

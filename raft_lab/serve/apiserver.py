@@ -150,6 +150,9 @@ class Kubernetes:
             return "<Kubernetes API, not serving>"
         return f"<Kubernetes API at {self.url}; export KUBECONFIG={self.kubeconfig}>"
 
+    def __str__(self) -> str:
+        return f"The Kubernetes API is at {self.url}\nexport KUBECONFIG={self.kubeconfig}" if self.url else repr(self)
+
 
 def kubeconfig(url: str) -> dict[str, Any]:
     """What kubectl must know, as JSON, which is YAML, too."""

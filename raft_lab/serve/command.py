@@ -34,8 +34,12 @@ def run(options: argparse.Namespace) -> int:
 
 def _add_etcd(protocols: Protocols) -> None:
     parser = protocols.add_parser("etcd", help="etcd's API, for etcdctl and every client of etcd")
-    parser.add_argument("--servers", type=int, default=3, metavar="N", help="how many servers the cluster has (3)")
-    parser.add_argument("--port", type=int, default=2379, metavar="N", help="of the first server (2379); 0: any")
+    parser.add_argument(
+        "--servers", type=_from(1, 9), default=3, metavar="N", help="how many servers the cluster has (3)"
+    )
+    parser.add_argument(
+        "--port", type=_from(0, 65_535), default=2379, metavar="N", help="of the first server (2379); 0: any"
+    )
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="for others than this machine")
     parser.add_argument("--data-dir", type=Path, metavar="FOLDER", help="keep everything there (default: in memory)")
     parser.set_defaults(serve=_etcd)
@@ -79,9 +83,13 @@ AS_ETCD: dict[str, Any] = {
 
 def _add_kubernetes(protocols: Protocols) -> None:
     parser = protocols.add_parser("kubernetes", help="the Kubernetes API, for kubectl and the like")
-    parser.add_argument("--servers", type=int, default=3, metavar="N", help="how many servers the cluster has (3)")
+    parser.add_argument(
+        "--servers", type=_from(1, 9), default=3, metavar="N", help="how many servers the cluster has (3)"
+    )
     parser.add_argument("--etcd", default="", metavar="HOST:PORT", help="no cluster: this etcd holds the objects")
-    parser.add_argument("--port", type=int, default=0, metavar="N", help="where (default: any that is free)")
+    parser.add_argument(
+        "--port", type=_from(0, 65_535), default=0, metavar="N", help="where (default: any that is free)"
+    )
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="for others than this machine")
     parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="where to write what kubectl must know")
     parser.set_defaults(serve=_kubernetes)
@@ -101,6 +109,17 @@ def _kubernetes(options: argparse.Namespace, told: threading.Event) -> None:
 
 
 # What they share
+
+
+def _from(least: int, most: int) -> Callable[[str], int]:
+    """A number between two others."""
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"it is a number from {least} to {most}, not {text!r}")
+        return int(text)
+
+    return number
 
 
 class _until_told:  # noqa: N801  it is used like a function

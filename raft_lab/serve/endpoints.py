@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import ipaddress
 import random
+import socket
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -39,6 +40,7 @@ OPTIONS = (
 )
 FREE_PORTS = range(20_000, 32_000)
 """Below those that systems give to whoever connects: a port that a crashed server has left is not taken by chance."""
+MOST_TRIES = 1_000
 
 
 class PortTaken(RaftLabError):
@@ -62,7 +64,7 @@ class Endpoints(Sequence[str]):
     @property
     def by_server(self) -> dict[str, str]:
         """The address of each server, by its name."""
-        return {name: f"{self.host}:{door.port}" for name, door in self._doors.items()}
+        return {name: _address(self.host, door.port) for name, door in self._doors.items()}
 
     def __getitem__(self, place: Any) -> Any:
         return list(self.by_server.values())[place]
@@ -112,7 +114,7 @@ class Endpoints(Sequence[str]):
         if not door.is_open:
             raise PortTaken(f"no port is left for {name}")
         self._doors[name] = door
-        self.directory.client_urls[name] = f"http://{self.host}:{door.port}"
+        self.directory.client_urls[name] = f"http://{_address(self.host, door.port)}"
         self.directory.unstarted.discard(name)
         if name in self.live.cluster.world.crashed:
             await door.close()
@@ -169,11 +171,11 @@ class _Door:
         server = grpc.aio.server(options=OPTIONS)
         server.add_generic_rpc_handlers(handlers(service(self.member) for service in SERVICES))
         try:
-            self.port = server.add_insecure_port(f"{self.host}:{port}")
+            self.port = server.add_insecure_port(_address(self.host, port))
         except RuntimeError:
             await server.stop(None)
             raise PortTaken(
-                f"{self.host}:{port} is taken: something listens there already (an etcd of its own?). "
+                f"{_address(self.host, port)} is taken: something listens there already (an etcd of its own?). "
                 "Stop it, or name another port"
             ) from None
         await server.start()
@@ -188,9 +190,24 @@ class _Door:
         self.member.look(world)
 
 
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _refuse_foreign(host: str) -> None:
+    """Is it an address of this machine? gRPC would only say that the port is taken."""
+    try:
+        for family, kind, protocol, _, place in socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM):
+            with socket.socket(family, kind, protocol) as trial:
+                trial.bind(place)
+            return
+    except OSError as error:
+        raise RaftLabError(f"nothing can listen at {host}, which is no address of this machine: {error}") from None
+
+
 def _ports(port: int) -> Iterator[int]:
     """Which ports to try for one server after the other: those from `port` on, or any."""
-    yield from range(port, 65_536) if port else random.sample(FREE_PORTS, len(FREE_PORTS))
+    yield from range(port, 65_536) if port else random.sample(FREE_PORTS, MOST_TRIES)
 
 
 @contextlib.contextmanager
@@ -216,6 +233,7 @@ def etcd(
     Raises:
         MissingLibrary: grpcio is not installed.
         PortTaken: one of the ports is taken.
+        RaftLabError: nothing can listen at this host.
     """
     try:
         import grpc  # noqa: F401
@@ -225,6 +243,7 @@ def etcd(
         raise ValueError(f"a port is a number from 1 to 65535, or 0 for any that is free, not {port!r}")
     if not is_loopback(host):
         warnings.warn(f"everybody who can reach {host} can read and change this cluster", stacklevel=3)
+    _refuse_foreign(host)
     if journal is not None:
         options = {"compact_above": SNAPSHOT_EVERY, **options}
     with living(cluster, **options) as live:
@@ -236,6 +255,8 @@ def etcd(
             yield endpoints
         finally:
             live.call(endpoints.close())
+            if journal is not None:
+                live.before_answers = None
 
 
 def is_loopback(host: str) -> bool:

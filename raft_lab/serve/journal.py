@@ -53,6 +53,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.path = Path(folder) / FILE
         self._written: dict[str, Disk] = {}
+        self._opened = False
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=0.2)
@@ -78,6 +79,7 @@ class Journal:
         Raises:
             JournalError: it cannot be read, or was written by another version.
         """
+        self._opened = True
         with self._explained():
             about = dict(self._db.execute("SELECT name, value FROM about"))
             if not about:
@@ -97,8 +99,10 @@ class Journal:
         """Write what has changed since, and come back when it is on the disk.
 
         Raises:
-            JournalError: it cannot be written.
+            JournalError: it cannot be written, or holds another cluster.
         """
+        if not self._opened:
+            self._refuse_another()
         changed = {}
         for name, state in world.servers.items():
             disk = state.disk or Disk(state.current_term, state.voted_for, state.log)
@@ -118,6 +122,16 @@ class Journal:
         self._written.update(changed)
 
     # Inside
+
+    def _refuse_another(self) -> None:
+        """Write into what was kept only after it was opened: else two clusters would be mixed up."""
+        with self._explained():
+            kept = self._db.execute("SELECT COUNT(*) FROM about").fetchone()[0]
+        if kept:
+            raise JournalError(
+                f"{self.path} holds a cluster already: take it with journal.open(fresh), or name another folder"
+            )
+        self._opened = True
 
     def _write_server(self, name: str, place: int, disk: Disk) -> None:
         known, log = self._written.get(name), disk.log

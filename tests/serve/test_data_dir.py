@@ -105,6 +105,14 @@ def test_members_leases_and_compaction_are_kept_too(tmp_path):
         assert (after.hash, after.compact_revision) == (before.hash, before.compact_revision)
 
 
+def test_a_folder_that_holds_a_cluster_is_not_written_over_by_another_one(tmp_path):
+    kept = Cluster(3, server=KVServer, seed=2)
+    with Journal(tmp_path) as journal:
+        journal.write(kept.world, 0)
+    with Journal(tmp_path) as journal, pytest.raises(JournalError, match=r"holds a cluster already.*journal\.open"):
+        journal.write(Cluster(3, server=KVServer, seed=3).world, 0)
+
+
 def test_a_journal_holds_logs_that_were_cut_and_snapshots(tmp_path):
     cluster = Cluster(3, server=KVServer, seed=2)
     with Journal(tmp_path) as journal:

@@ -332,7 +332,7 @@ def test_others_than_this_machine_are_warned_of() -> None:
 def test_a_file_for_kubectl_where_one_wants_it(tmp_path: Path) -> None:
     with serve.kubernetes(Cluster(1, server=KVServer), kubeconfig=tmp_path / "config") as k8s:
         assert k8s.kubeconfig == tmp_path / "config"
-        assert str(k8s) == f"<Kubernetes API at {k8s.url}; export KUBECONFIG={tmp_path / 'config'}>"
+        assert str(k8s) == f"The Kubernetes API is at {k8s.url}\nexport KUBECONFIG={tmp_path / 'config'}"
 
 
 @pytest.mark.parametrize("port", [-1, 65536, "80", None, True])
