@@ -98,10 +98,10 @@ def for_function(about: dict[str, Any], sandbox: Sandbox) -> Callable[..., Any]:
     """A stand-in for a function or a generator function."""
 
     def function(*arguments: Any) -> Any:
-        return sandbox.value("call", arguments)
+        return sandbox.call(arguments)
 
     def program(*arguments: Any) -> Generator[Any, Any, Any]:
-        number = sandbox.value("call", arguments)
+        number = sandbox.call(arguments)
         how, value = "send", None
         while True:
             what, given = sandbox.value("go_on", number, how, value)

@@ -11,7 +11,7 @@ import pytest
 from raft_lab.course.graded import GRADED
 from raft_lab.course.marking import grade_submission, mark_of
 from raft_lab.course.sandbox import Nursery
-from raft_lab.course.solutions import between
+from raft_lab.course.solutions import between, with_solution
 from raft_lab.course.submission import Cell, Notebook, Submission
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -309,6 +309,26 @@ def test_no_process_is_left_behind():
 
 # --- The same verdict as in a notebook ---------------------------------------------------------------
 
+FUNCTIONS = [name for name, graded in GRADED.items() if not hasattr(graded.exercise, "base") and name != "hide-a-bug"]
+
+
+def in_lesson(name, source):
+    """The lesson as a student would hand it in, with `source` as the answer's cell."""
+    told = GRADED[name]
+    cells = tuple(
+        Cell((cell.id,), source if cell.id == told.cell else cell.source)
+        for cell in lessons._cells(told)
+        if cell.cell_type == "code"
+    )
+    return grade_submission(Submission("bob", (Notebook("x.ipynb", cells),)), [name]).marks[0]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_solutions_that_are_functions_and_runs_earn_their_points_there_too(name):
+    """Whatever they use is loaded: nothing can be loaded later."""
+    earned = in_lesson(name, with_solution(name, lessons.source(GRADED[name])))
+    assert earned.passed, earned
+
 
 @pytest.mark.parametrize("name", ["up-to-date", "has-quorum", "persist", "leave-joint", "revisions", "increment"])
 def test_the_mark_is_what_the_check_says_in_a_notebook(name):
@@ -318,10 +338,5 @@ def test_the_mark_is_what_the_check_says_in_a_notebook(name):
     verdict = told.exercise.check(lessons.handed_in(told, written))
     whole = any(line.startswith(("class ", f"def {told.defines}(")) for line in written.splitlines())
     source = written if whole else between(lessons.source(told), written)
-    cells = tuple(
-        Cell((cell.id,), source if cell.id == told.cell else cell.source)
-        for cell in lessons._cells(told)
-        if cell.cell_type == "code"
-    )
-    (earned,) = grade_submission(Submission("bob", (Notebook("x.ipynb", cells),)), [name]).marks
+    earned = in_lesson(name, source)
     assert replace(earned, notebook="", note="") == mark_of(told, verdict)
