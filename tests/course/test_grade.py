@@ -81,7 +81,7 @@ def test_the_table_of_points_has_a_line_for_each_student(graded):
 
 def test_the_table_of_failures_says_who_failed_which_property(graded):
     rows = list(csv.reader(io.StringIO(graded.table())))
-    assert ["has-quorum", "Election Safety", "exploration", "1", "bob"] in rows
+    assert ["has-quorum", "Election Safety", "small situations", "1", "bob"] in rows
     assert any(row[0] == "increment" and row[4] == "bob" for row in rows)
 
 
