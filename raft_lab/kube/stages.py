@@ -7,7 +7,9 @@ from typing import Any
 from raft_lab.kube.electors import Electors
 from raft_lab.kube.guarded import NONE
 from raft_lab.kube.settings import SIDECAR
+from raft_lab.kv.requests import Put, Txn
 from raft_lab.kv.server import KVServer
+from raft_lab.sim.actions import Propose
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.schedule import Timing
 
@@ -44,3 +46,19 @@ def demo_of_2019(*, seed: int = 7, ttl: float = 10.0) -> Electors:
         ttl: how long a lease lasts, in seconds: the sidecar's `--ttl`.
     """
     return three_pods(seed=seed, kind=SIDECAR, ttl=ttl)
+
+
+def one_renewal(*, seed: int = 7) -> Cluster:
+    """The servers below three pods, just before the leading pod's renewal arrives; what came of it lies ahead."""
+    electors = three_pods(seed=seed)
+    electors.run(9)
+    cluster: Cluster = electors.cluster
+    renewals = [step for step in cluster.history if isinstance(step.action, Propose) and _is_renewal(step.action.op)]
+    before = renewals[-2].parent
+    assert before is not None
+    cluster.goto(before)
+    return cluster
+
+
+def _is_renewal(op: object) -> bool:
+    return isinstance(op, Txn) and any(isinstance(done, Put) and b"/leases/" in done.key for done in op.success)

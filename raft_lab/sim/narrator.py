@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -347,8 +348,13 @@ def _timed_out(before: State, after: State) -> Sentence:
     )
 
 
+def _in_short(op: str) -> str:
+    """A command with its long values cut short: where it goes and what it is must stay in sight."""
+    return re.sub(r"'([^']{24})[^']{24,}'", r"'\1…'", op)
+
+
 def _proposed(before: World, action: Propose, done: Transition) -> Sentence:
-    name, op = action.server, action.op
+    name, op = action.server, _in_short(str(action.op))
     if isinstance(done.reply, Accepted):
         alone = done.world.servers[name].commit_index >= done.reply.index
         return Sentence(

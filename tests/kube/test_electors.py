@@ -4,6 +4,7 @@ import pytest
 
 from kube.worlds import QUICK, SECOND, TIGHT, last_renewal, quiet, started, when, with_raft
 from raft_lab import ActionRefused, Cluster, UnknownName
+from raft_lab.kube import stages
 from raft_lab.kube.elector import BadConfig
 from raft_lab.kube.electors import Electors
 from raft_lab.kube.errors import ApiError
@@ -397,3 +398,11 @@ def test_electors_need_a_store():
 def test_what_makes_no_sense_is_refused_at_the_beginning(options, words):
     with pytest.raises(ValueError, match=words):
         quiet(**options)
+
+
+def test_a_renewal_below_the_pods_is_a_transaction_that_becomes_an_entry():
+    cluster = stages.one_renewal()
+    before = len(cluster["S2"].log)
+    cluster.forward()
+    assert "txn if mod(/registry/leases/default/demo) = " in str(cluster.now.sentence)
+    assert len(cluster[cluster.leader].log) == before + 1
