@@ -96,7 +96,7 @@ REFUSED = {
     "reading a file, disguised": ("__import__('io').open('/etc/passwd').read()", "an answer may not open files"),
     "writing a file": ("__import__('pathlib').Path('x').write_text('x')", "an answer may not open files"),
     "deleting files": ("__import__('shutil').rmtree('/tmp/nothing-there-12345')", ""),
-    "the network": ("__import__('socket').create_connection(('127.0.0.1', 1))", "idna"),
+    "the network": ("__import__('socket').create_connection(('127.0.0.1', 1))", "an answer may not use the network"),
     "a socket": ("__import__('socket').socket()", "an answer may not use the network"),
 }
 
