@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from check.concurrent import concurrent_history, spoiled
+from check.concurrent_clients import concurrent_history, spoiled
 from raft_lab import History, Operation, check_linearizable
 from raft_lab.check.models import key_value
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from check.concurrent import concurrent_history, explained_by_some_permutation, spoiled
+from check.concurrent_clients import concurrent_history, explained_by_some_permutation, spoiled
 from raft_lab import Cluster, History, HistoryError, Operation, Server, check_linearizable, without
 from raft_lab.check.models import Model, key_value, lease, lock, register
 from raft_lab.sim import scenarios

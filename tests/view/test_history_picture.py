@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from check.concurrent import concurrent_history, spoiled
+from check.concurrent_clients import concurrent_history, spoiled
 from raft_lab import Cluster, History, Operation, Server, check_linearizable, without
 from raft_lab.sim import scenarios
 from raft_lab.view.history import html, mimebundle, page, svg
