@@ -168,6 +168,8 @@ class Sandbox:
         if self.line.fileno() < 0:
             return ""
         self.line.close()
+        for remembered in (self.known, self._states, self._events, self._parts):
+            remembered.clear()  # a class that stands in for the answer may be remembered elsewhere for long
         how = self.nursery.end(hung_up)
         given_back(self.nursery)
         return how

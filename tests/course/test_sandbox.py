@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from raft_lab.check.situations import small
 from raft_lab.course.graded import GRADED
 from raft_lab.course.marking import grade_submission, mark_of
-from raft_lab.course.sandbox import Nursery
+from raft_lab.course.sandbox import Nursery, Sandbox
 from raft_lab.course.solutions import between, with_solution
+from raft_lab.course.standin import for_class
 from raft_lab.course.submission import Cell, Notebook, Submission
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -340,3 +342,15 @@ def test_the_mark_is_what_the_check_says_in_a_notebook(name):
     source = written if whole else between(lessons.source(told), written)
     earned = in_lesson(name, source)
     assert replace(earned, notebook="", note="") == mark_of(told, verdict)
+
+
+def test_a_sandbox_that_is_closed_remembers_nothing():
+    """Classes are remembered here and there, by what they are asked; what is behind them must not be."""
+    graded = GRADED["up-to-date"]
+    cell = with_solution("up-to-date", lessons.source(graded))
+    request = ("load", [((graded.cell,), cell)], graded.defines, (graded.cell,), (), "up-to-date", True)
+    with Sandbox() as box:
+        answer = for_class(box.ask(*request), graded.exercise.base, box)
+        answer.step(small("RequestVote")[0].state, small("RequestVote")[0].event)
+        assert len(box.known) == 1
+    assert not box.known
