@@ -76,8 +76,9 @@ class ElectorsLab(anywidget.AnyWidget):
                 answer = {"type": "refused", "text": f"{type(error).__name__}: {error}"}
             finally:
                 self._acting = False
-            self._tell()
-            if answer:
+            if answer is None or answer["type"] == "refused":
+                self._tell()
+            if answer is not None:
                 self.send(answer)
 
     def _go_on_where_it_stopped(self, content: Any) -> None:

@@ -42,6 +42,14 @@ def test_a_student_crashes_pauses_and_fences_pods_and_says_when_one_may_lead(pag
     expect(demo.locator(".demo-says")).to_contain_text("Hello from pod-")
 
     paused = lesson.cell("l7-one-lab").locator(".raft-electors")
+    paused.get_by_role("slider", name="Look back").evaluate(
+        "s => { s.value = 45e6; s.dispatchEvent(new Event('input')); }"
+    )
+    lesson.kernel("1")  # by now the kernel has answered
+    page.wait_for_timeout(1000)
+    expect(paused.locator(".el-sentence")).to_contain_text(
+        "pod-a and pod-c work at the same time. The resource takes what both write."
+    )
     expect(paused.locator(".el-lanes")).to_contain_text("2 work")
     fenced = lesson.cell("l7-fence-lab").locator(".el-lanes .el-mark[data-what=rejected]")
     expect(fenced).to_have_count(10)

@@ -108,6 +108,20 @@ def test_the_record_is_that_of_the_time_one_looks_at(lab: LabPage) -> None:
     assert picture.sentence == "Nobody leads yet: there is no record."
 
 
+def test_whoever_looks_back_is_left_there_until_time_goes_on(lab: LabPage) -> None:
+    electors, _ = paused()
+    picture = Picture(lab, electors)
+    picture.look(5)
+    past = picture.sentence
+
+    lab.kernel_says(type="news", news={**picture.recording.news(), "code": ""})  # the answer to its greeting, late
+    picture.page.evaluate("() => new Promise((next) => setTimeout(next, 400))")
+    assert picture.sentence == past
+    electors.run(1)
+    picture.told()
+    assert picture.sentence != past
+
+
 def test_every_button_is_a_wish(lab: LabPage) -> None:
     electors = elected()
     picture = Picture(lab, electors)

@@ -160,6 +160,7 @@ class Electors {
       if (content.at_us === Math.round(this.#shown)) this.#showRing(content.frame);
       return;
     }
+    const asked = this.#waits;
     this.#waits = false;
     if (content.type === "refused") {
       this.#playing = false;
@@ -168,8 +169,10 @@ class Electors {
       say(this.#lately, content.text);
       return;
     }
-    const from = this.#live ? this.#shown : this.record.now;
+    const before = this.record.now;
     this.record.add(content.news);
+    if (!this.#live && !asked && this.record.now === before) return this.#paint(); // whoever looks back is left there
+    const from = this.#live ? this.#shown : before;
     this.#live = true;
     this.#glide(from, this.record.now);
   }
