@@ -11,27 +11,17 @@ from raft_lab.check.explore import Bounds
 from raft_lab.check.situations import small
 from raft_lab.check.wording import situation_in_words
 from raft_lab.course.exercises import SAFETY, Exercise
+from raft_lab.raft.core import FIELD_TYPES
 from raft_lab.raft.errors import HandlerError
 from raft_lab.raft.guard import bounded
 from raft_lab.raft.log import Log, Snapshot
-from raft_lab.raft.machine import Machine
 from raft_lab.raft.server import Server
-from raft_lab.raft.state import Candidate, Follower, Leader, PreCandidate, State
+from raft_lab.raft.state import Follower, State
 from raft_lab.raft.values import FrozenMap, freeze
 from raft_lab.sim import scenarios, stages
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.scenarios import Stage
 
-FIELDS: dict[str, tuple[type, ...]] = {
-    "current_term": (int,),
-    "voted_for": (str, type(None)),
-    "log": (Log,),
-    "commit_index": (int,),
-    "last_applied": (int,),
-    "machine": (Machine,),
-    "role": (Follower, PreCandidate, Candidate, Leader),
-}
-"""What a server could write to disk, and of which types."""
 _WHY = {
     "current_term": "currentTerm is on disk: whoever forgets it may take part once more in a term that is over.",
     "voted_for": "votedFor is on disk: whoever forgets it may vote twice in one term.",
@@ -74,9 +64,9 @@ def _written(cls: type[Persists], state: State) -> dict[str, Any]:
     if not isinstance(written, Mapping):
         raise HandlerError(f"{cls.__name__}.persist returns {written!r:.80}; it must be a dict of names and values")
     for name, value in written.items():
-        if name not in FIELDS:
-            raise HandlerError(f"{cls.__name__}.persist writes {name!r}; a server has {', '.join(FIELDS)}")
-        if not isinstance(value, FIELDS[name]):
+        if name not in FIELD_TYPES:
+            raise HandlerError(f"{cls.__name__}.persist writes {name!r}; a server has {', '.join(FIELD_TYPES)}")
+        if not isinstance(value, FIELD_TYPES[name]):
             raise HandlerError(f"{cls.__name__}.persist writes {value!r:.80} as {name}")
     return dict(written)
 

@@ -7,6 +7,7 @@ writer has read (409 Conflict).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
@@ -48,7 +49,7 @@ class Lock(Protocol):
         """The version of the object that was read or written last; "" before."""
 
 
-class _ObjectLock:
+class _ObjectLock(ABC):
     """A lock that is one object of the API.
 
     Args:
@@ -116,13 +117,13 @@ class _ObjectLock:
         version: str = self.object["metadata"].get("resourceVersion", "") if self.object else ""
         return version
 
+    @abstractmethod
     def read(self, found: dict[str, Any]) -> tuple[LeaderElectionRecord, bytes]:
         """The record in an object, and its bytes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def written(self, before: dict[str, Any], record: LeaderElectionRecord) -> dict[str, Any]:
         """The object with this record."""
-        raise NotImplementedError
 
     def _ask(self, request: Any, context: Context) -> Ask:
         return Ask(request, context if self.timeout_us is None else context.with_timeout(self.timeout_us))
@@ -253,7 +254,11 @@ def lock_of(lock_type: str, namespace: str, name: str, identity: str, **options:
     Raises:
         LockError: there is none of this name.
     """
-    kinds = {"leases": LeaseLock, "endpoints": EndpointsLock, "configmaps": ConfigMapLock}
+    kinds: dict[str, Callable[..., Lock]] = {
+        "leases": LeaseLock,
+        "endpoints": EndpointsLock,
+        "configmaps": ConfigMapLock,
+    }
     if lock_type in kinds:
         return kinds[lock_type](namespace, name, identity, **options)
     if lock_type in ("endpointsleases", "configmapsleases"):

@@ -283,7 +283,7 @@ class Core:
         unknown = self.__dict__.keys() - _FIELDS - self.durable.keys() - self.volatile.keys()
         if unknown:
             one = min(unknown)
-            meant = difflib.get_close_matches(_snake(one), [*_FIELD_TYPES, "send"], n=1, cutoff=0.8)
+            meant = difflib.get_close_matches(_snake(one), [*FIELD_TYPES, "send"], n=1, cutoff=0.8)
             if meant:
                 raise HandlerError(
                     f"{name} set self.{one}, which is not a field of a server: do you mean self.{meant[0]}?"
@@ -292,7 +292,7 @@ class Core:
                 f"{name} set self.{one}, which no one declared: give {name} a line "
                 f"volatile = {{'{one}': …}} (lost in a crash) or durable = {{'{one}': …}} (kept), with its first value"
             )
-        for field_name, types in _FIELD_TYPES.items():
+        for field_name, types in FIELD_TYPES.items():
             value = getattr(self, field_name)
             if not isinstance(value, types) or isinstance(value, bool):
                 expected = " or ".join("None" if t is type(None) else t.__name__ for t in types)
@@ -343,7 +343,7 @@ def _where(error: BaseException) -> str:
 _OURS = ("raft_lab.raft.", "raft_lab.kv.")
 """Where classes stand whose code needs no watching."""
 _PART_TYPES: dict[str, type] = {"str": str, "int": int, "bool": bool, "tuple[Entry, ...]": tuple}
-_FIELD_TYPES: dict[str, tuple[type, ...]] = {
+FIELD_TYPES: dict[str, tuple[type, ...]] = {
     "current_term": (int,),
     "voted_for": (str, type(None)),
     "log": (Log,),
@@ -352,6 +352,7 @@ _FIELD_TYPES: dict[str, tuple[type, ...]] = {
     "machine": (Machine,),
     "role": (Follower, PreCandidate, Candidate, Leader),
 }
+"""What a server holds, and of which types."""
 _FIELDS = frozenset(
-    {*_FIELD_TYPES, "id", "now", "_on_disk", "_waiting", "_released", "_outbox", "_timer_reset", "_answers"}
+    {*FIELD_TYPES, "id", "now", "_on_disk", "_waiting", "_released", "_outbox", "_timer_reset", "_answers"}
 )

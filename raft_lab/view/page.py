@@ -27,30 +27,6 @@ body {{ margin: 0; padding: 12px; background: Canvas; color: CanvasText; }}
 main {{ max-width: 1280px; margin: auto; }}
 {styles}
 </style>
-<main id="lab"><noscript><pre>{text}</pre></noscript></main>
-<script type="application/json" id="tape">{tape}</script>
-<script type="module">
-{code}
-const state = JSON.parse(document.getElementById("tape").textContent);
-const model = {{ get: (name) => state[name], set() {{}}, on() {{}}, off() {{}}, send() {{}}, comm_live: false }};
-instrument.render({{ model, el: document.getElementById("lab") }});
-</script>
-"""
-
-_TEXT = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="raft_lab">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; \
-style-src 'unsafe-inline'; img-src data: blob:">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ margin: 0; padding: 12px; background: Canvas; color: CanvasText; }}
-main {{ max-width: 1280px; margin: auto; }}
-{styles}
-</style>
 <main>
 {body}
 </main>
@@ -96,22 +72,13 @@ def with_runs(title: str, body: str, tapes: Sequence[dict[str, Any]], *, style: 
     state = {"tapes": list(tapes), "options": {"rules": frames.rule_book(), "recording": True}}
     runs = _RUNS.format(state=_in_script(state), code=_instrument()) if tapes else ""
     sheet = styles() + style if tapes else style
-    return _TEXT.format(title=picture.escaped(title), styles=sheet, body=body, runs=runs)
+    return _PAGE.format(title=picture.escaped(title), styles=sheet, body=body, runs=runs)
 
 
 def html(cluster: Cluster, *, title: str = "") -> str:
     """The page: the whole tape, all branches included, open at the present step."""
-    state = {
-        "tape": recording(cluster, title=title),
-        "options": {"rules": frames.rule_book(), "recording": True},
-    }
-    return _PAGE.format(
-        title=picture.escaped(title or "A run of Raft"),
-        styles=styles(),
-        text=picture.escaped(picture.text(cluster)),
-        tape=_in_script(state),
-        code=_instrument(),
-    )
+    body = f'<div data-run="0"><noscript><pre>{picture.escaped(picture.text(cluster))}</pre></noscript></div>'
+    return with_runs(title or "A run of Raft", body, [recording(cluster, title=title)])
 
 
 def _in_script(state: dict[str, Any]) -> str:

@@ -185,7 +185,7 @@ def test_a_page_holds_everything_and_asks_for_nothing(tmp_path):
     for address in ("http://", "https://", "src=", "@import", "url("):
         assert address not in page.replace("http://www.w3.org/2000/svg", ""), address
     assert page.count("</script>") == 2
-    tape = json.loads(page.split('id="tape">')[1].split("</script>")[0])["tape"]
+    tape = json.loads(page.split('id="tapes">')[1].split("</script>")[0])["tapes"][0]
     steps = [step for chunk in tape["packed"] for step in json.loads(zlib.decompress(base64.b64decode(chunk)))]
     assert len(steps) == len(cluster.tape)
 
