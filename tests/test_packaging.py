@@ -93,7 +93,8 @@ def test_the_readme_has_the_commands_that_are_tested() -> None:
 def test_binder_pins_what_the_project_asks_for() -> None:
     lines = (ROOT / "binder" / "requirements.txt").read_text(encoding="utf-8").splitlines()
     pins = dict(line.split("==") for line in lines if not line.startswith("#"))
-    wanted = {r.name: r for r in map(Requirement, PROJECT["dependencies"]) if r.name != "jupyterlab"}
+    asked = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["serve"]
+    wanted = {r.name: r for r in map(Requirement, asked) if r.name != "jupyterlab"}
     assert wanted.keys() <= pins.keys()
     assert [name for name, requirement in wanted.items() if pins[name] not in requirement.specifier] == []
 
