@@ -1,128 +1,130 @@
-"""All keys at one revision: a map in the order of keys that never changes; writing makes another one.
+"""All keys at one revision: a value in the order of keys that never changes; writing makes another one.
 
-The map itself is a hash trie of the library rpds, and nothing is copied but the path to what changes. A hash trie
-knows no order, and no well-kept library has an ordered one: so the keys are also kept sorted, in blocks, and when a key
-appears or disappears its block is made anew.
+A hash trie knows no order, and no well-kept library has a persistent map in order. So keys stand sorted in blocks, what
+they hold beside them, and the blocks in a hash trie of the library rpds: writing makes one block anew and shares all
+others, and reading a range walks along a few blocks.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import TypeAlias
 
 from rpds import HashTrieMap
 
 from raft_lab.kv.requests import KeyValue
 
-BLOCK = 64
-"""A block of more keys is split."""
+BLOCK = 32
+"""A block of more keys is split: larger ones cost more to make anew, and smaller ones are many to tell apart."""
 
-
-class Order(NamedTuple):
-    """All keys, sorted, in blocks. `firsts` says where each begins, the first one before everything."""
-
-    firsts: tuple[bytes, ...]
-    blocks: HashTrieMap[bytes, tuple[bytes, ...]]
-
-    def block_of(self, key: bytes) -> int:
-        """The number of the block where `key` is, or belongs."""
-        return bisect_right(self.firsts, key) - 1
-
-    def with_key(self, key: bytes) -> Order:
-        """The same with one key more."""
-        first = self.firsts[place := self.block_of(key)]
-        keys = list(self.blocks[first])
-        insort(keys, key)
-        if len(keys) <= BLOCK:
-            return Order(self.firsts, self.blocks.insert(first, tuple(keys)))
-        half = BLOCK // 2
-        firsts = (*self.firsts[: place + 1], keys[half], *self.firsts[place + 1 :])
-        blocks = self.blocks.insert(first, tuple(keys[:half])).insert(keys[half], tuple(keys[half:]))
-        return Order(firsts, blocks)
-
-    def without_key(self, key: bytes) -> Order:
-        """The same with one key less."""
-        first = self.firsts[place := self.block_of(key)]
-        keys = tuple(other for other in self.blocks[first] if other != key)
-        if keys or not place:
-            return Order(self.firsts, self.blocks.insert(first, keys))
-        return Order((*self.firsts[:place], *self.firsts[place + 1 :]), self.blocks.remove(first))
-
-    def parts(self, begin: bytes, end: bytes | None) -> Iterator[tuple[bytes, ...]]:
-        """The keys with begin <= key < end, some at a time."""
-        for place in range(self.block_of(begin), len(self.firsts)):
-            first = self.firsts[place]
-            if end is not None and first >= end:
-                return
-            keys = self.blocks[first]
-            low = bisect_left(keys, begin)
-            high = len(keys) if end is None else bisect_left(keys, end)
-            if low < high:
-                yield keys[low:high]
+Block: TypeAlias = tuple[tuple[bytes, ...], tuple[KeyValue, ...]]
+"""Neighbouring keys, sorted, and what each of them holds."""
 
 
 class KeySpace:
     """Keys with what they hold, in order. `sub` is the place of the write within its revision."""
 
-    __slots__ = ("_kvs", "_order", "_subs")
+    __slots__ = ("_blocks", "_firsts", "_length", "_subs")
 
     def __init__(
-        self,
-        kvs: HashTrieMap[bytes, KeyValue],
-        subs: HashTrieMap[bytes, int],
-        order: Order,
+        self, length: int, firsts: tuple[bytes, ...], blocks: HashTrieMap[bytes, Block], subs: HashTrieMap[bytes, int]
     ) -> None:
-        self._kvs = kvs
+        self._length = length
+        self._firsts = firsts  # where each block begins, in order; the first one before everything
+        self._blocks = blocks  # by where they begin
         self._subs = subs  # those that are not 0
-        self._order = order
 
     def __len__(self) -> int:
-        return len(self._kvs)
+        return self._length
 
     def __iter__(self) -> Iterator[KeyValue]:
-        return self.between(b"", None)
+        return iter(self.between(b"", None))
+
+    # Reading
 
     def get(self, key: bytes) -> KeyValue | None:
         """What stands at `key`."""
-        return self._kvs.get(key)
+        keys, kvs = self._blocks[self._firsts[self._number(key)]]
+        place = bisect_left(keys, key)
+        return kvs[place] if _stands(keys, place, key) else None
 
     def sub(self, key: bytes) -> int:
         """The place of the latest write of `key` within its revision."""
         return self._subs.get(key) or 0
 
-    def between(self, begin: bytes, end: bytes | None) -> Iterator[KeyValue]:
+    def between(self, begin: bytes, end: bytes | None) -> list[KeyValue]:
         """Those with begin <= key < end, in order; without an end, all from `begin` on."""
-        for keys in self._order.parts(begin, end):
-            for key in keys:
-                yield self._kvs[key]
+        found: list[KeyValue] = []
+        for kvs, low, high in self._parts(begin, end):
+            found += kvs[low:high]
+        return found
 
     def count(self, begin: bytes, end: bytes | None) -> int:
         """How many there are between."""
-        return sum(len(keys) for keys in self._order.parts(begin, end))
+        return sum(max(0, high - low) for _, low, high in self._parts(begin, end))
+
+    def _number(self, key: bytes) -> int:
+        """Of the block where `key` is, or belongs."""
+        return bisect_right(self._firsts, key) - 1
+
+    def _parts(self, begin: bytes, end: bytes | None) -> Iterator[tuple[tuple[KeyValue, ...], int, int]]:
+        """The blocks that hold what is between, and from where to where it stands in each."""
+        for number in range(self._number(begin), len(self._firsts)):
+            first = self._firsts[number]
+            if end is not None and first >= end:
+                return
+            keys, kvs = self._blocks[first]
+            yield kvs, bisect_left(keys, begin), len(keys) if end is None else bisect_left(keys, end)
+
+    # Writing
 
     def with_item(self, kv: KeyValue, sub: int = 0) -> KeySpace:
         """The same with `kv` written."""
         key = kv.key
         subs = self._subs.insert(key, sub) if sub else self._subs.discard(key)
-        kvs = self._kvs.insert(key, kv)
-        if len(kvs) == len(self._kvs):
-            return KeySpace(kvs, subs, self._order)
-        return KeySpace(kvs, subs, self._order.with_key(key))
+        number = self._number(key)
+        first = self._firsts[number]
+        keys, kvs = self._blocks[first]
+        place = bisect_left(keys, key)
+        held = list(kvs)
+        if _stands(keys, place, key):
+            held[place] = kv
+            return KeySpace(self._length, self._firsts, self._blocks.insert(first, (keys, tuple(held))), subs)
+        held.insert(place, kv)
+        keys = (*keys[:place], key, *keys[place:])
+        if len(keys) <= BLOCK:
+            return KeySpace(self._length + 1, self._firsts, self._blocks.insert(first, (keys, tuple(held))), subs)
+        half = len(keys) // 2
+        blocks = self._blocks.insert(first, (keys[:half], tuple(held[:half])))
+        blocks = blocks.insert(keys[half], (keys[half:], tuple(held[half:])))
+        firsts = (*self._firsts[: number + 1], keys[half], *self._firsts[number + 1 :])
+        return KeySpace(self._length + 1, firsts, blocks, subs)
 
     def without(self, key: bytes) -> KeySpace:
         """The same without `key`, which must be there."""
-        return KeySpace(self._kvs.remove(key), self._subs.discard(key), self._order.without_key(key))
+        number = self._number(key)
+        first = self._firsts[number]
+        keys, kvs = self._blocks[first]
+        place = bisect_left(keys, key)
+        firsts, subs = self._firsts, self._subs.discard(key)
+        if len(keys) > 1 or number == 0:
+            block = (*keys[:place], *keys[place + 1 :]), (*kvs[:place], *kvs[place + 1 :])
+            return KeySpace(self._length - 1, firsts, self._blocks.insert(first, block), subs)
+        firsts = (*firsts[:number], *firsts[number + 1 :])
+        return KeySpace(self._length - 1, firsts, self._blocks.remove(first), subs)
+
+    # As a value
 
     def __eq__(self, other: object) -> bool:
         """Whether both hold the same. What was found equal is shared from then on: asking again costs nothing."""
         if not isinstance(other, KeySpace):
             return NotImplemented
-        if self._kvs is other._kvs and self._subs is other._subs:
+        if self._blocks is other._blocks and self._subs is other._subs:
             return True
-        if not (self._kvs == other._kvs and self._subs == other._subs):  # `!=` of two empty maps of rpds is true
+        if not (self._subs == other._subs and list(self) == list(other)):  # `!=` of two empty maps of rpds is true
             return False
-        other._kvs, other._subs, other._order = self._kvs, self._subs, self._order
+        other._firsts, other._blocks, other._subs = self._firsts, self._blocks, self._subs
         return True
 
     def __hash__(self) -> int:
@@ -132,7 +134,11 @@ class KeySpace:
         return f"KeySpace({', '.join(str(kv) for kv in self)})"
 
 
-EMPTY = KeySpace(HashTrieMap(), HashTrieMap(), Order((b"",), HashTrieMap({b"": ()})))
+def _stands(keys: tuple[bytes, ...], place: int, key: bytes) -> bool:
+    return place < len(keys) and keys[place] == key
+
+
+EMPTY = KeySpace(0, (b"",), HashTrieMap({b"": ((), ())}), HashTrieMap())
 
 
 def keyspace(kvs: Iterable[tuple[KeyValue, int]]) -> KeySpace:

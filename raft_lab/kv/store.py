@@ -224,7 +224,7 @@ class Writing:
             kv = keys.get(op.key)
             found = [] if kv is None else [kv]
         else:
-            found = list(keys.between(begin, end))
+            found = keys.between(begin, end)
         count = len(found)
         kvs = _sorted(_bounded(found, op), op)
         more = 0 < op.limit < len(kvs)

@@ -146,7 +146,7 @@ def holds(keys: KeySpace, compare: Compare) -> bool:
     If there is none, it is asked of a key with nothing but zeros; a value that is not there equals nothing, and
     differs from nothing either.
     """
-    kvs = list(keys.between(*span(compare.key, compare.range_end)))
+    kvs = keys.between(*span(compare.key, compare.range_end))
     if not kvs:
         return compare.target != CompareTarget.VALUE and _holds_of(KeyValue(compare.key), compare)
     return all(_holds_of(kv, compare) for kv in kvs)
