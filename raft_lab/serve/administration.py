@@ -20,6 +20,7 @@ from raft_lab.serve.forwarding import PATIENCE, leader_for
 from raft_lab.serve.member import TIMED_OUT, VERSION, Member, Service
 from raft_lab.sim.actions import Action, Boot, Crash, Reconfigure, TransferLeadership
 from raft_lab.sim.errors import ActionRefused
+from raft_lab.sim.world import World
 
 
 def _error(code: str, text: str) -> EtcdError:
@@ -48,6 +49,7 @@ class Administrator:
 
     def __init__(self, member: Member) -> None:
         self.member = member
+        self.live = member.live
         self.cluster = member.live.cluster
 
     def leader(self) -> State:
@@ -56,14 +58,17 @@ class Administrator:
         Raises:
             EtcdError: there is none.
         """
-        name = leader_for(self.cluster.world, self.member.name)
-        if name is None or not self.cluster.world.servers[name].is_leader:
+        return self._leader(self.live.world)
+
+    def _leader(self, world: World) -> State:
+        name = leader_for(world, self.member.name)
+        if name is None or not world.servers[name].is_leader:
             raise UNHEALTHY
-        return self.cluster.world.servers[name]
+        return world.servers[name]
 
     def reaches(self, leader: str, name: str) -> bool:
         """Whether a leader and another member hear each other."""
-        world = self.cluster.world
+        world = self.live.world
         return name not in world.crashed and not {(leader, name), (name, leader)} & world.cuts
 
     async def perform(self, make: Callable[[State], Action], refused: EtcdError) -> None:
@@ -73,9 +78,10 @@ class Administrator:
             EtcdError: `refused` if the leader does not want to; or there is none.
         """
         for _ in range(round(SECONDS / 0.05)):
+            self.member.refuse_if_lost()
             with self.cluster.lock:
                 try:
-                    done = self.cluster.perform(make(self.leader()))
+                    done = self.cluster.perform(make(self._leader(self.cluster.world)))
                 except ActionRefused:
                     raise refused from None
             reply = done.transition.reply
@@ -99,9 +105,8 @@ class Administrator:
             return Reconfigure(leader.id, *aim[0], False)
 
         def done() -> bool:
-            states = [
-                state for name, state in self.cluster.world.servers.items() if name not in self.cluster.world.crashed
-            ]
+            world = self.live.world
+            states = [state for name, state in world.servers.items() if name not in world.crashed]
             return any(
                 (state.configuration.voters, state.configuration.learners) == aim[0]
                 and not state.configuration.is_joint
@@ -184,6 +189,7 @@ class Members(Service):
         if set(message.peerURLs) & {url for other in others for url in self.directory.peers_of(other)}:
             raise PEERS_EXIST
         self.directory.peer_urls[name] = tuple(message.peerURLs)
+        await self.member.ask(Range(b"\0", count_only=True))  # it takes a quorum, as in etcd, and is kept by then
         return self._answer("MemberUpdateResponse", self.member.state.configuration)
 
     async def MemberPromote(self, message: Any) -> Any:  # noqa: N802
@@ -222,7 +228,7 @@ class Members(Service):
     def _may_lose(self, name: str, configuration: Configuration) -> None:
         """Who is left must be able to go on without the one that goes."""
         leader, left = self.admin.leader().id, configuration.voters - {name}
-        started = [other for other in left if other not in self.admin.cluster.world.crashed]
+        started = [other for other in left if other not in self.admin.live.world.crashed]
         if not left or len(started) < len(left) // 2 + 1:
             raise NOT_ENOUGH_STARTED
         if sum(other == leader or self.admin.reaches(leader, other) for other in left) < len(left) // 2 + 1:
@@ -230,7 +236,7 @@ class Members(Service):
 
     def _has_caught_up(self, name: str) -> bool:
         """As etcd has it: it has nine tenths of what the leader has."""
-        states = self.admin.cluster.world.servers.values()
+        states = self.admin.live.world.servers.values()
         leader = max((s for s in states if s.is_leader), key=lambda s: s.current_term, default=None)
         if leader is None or not isinstance(leader.role, Leader) or name not in leader.role.progress:
             return False

@@ -9,7 +9,11 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from raft_lab.serve.live import Live
+    from raft_lab.sim.cluster import Cluster
 
 Protocols: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -22,9 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until Ctrl-C."""
-    with _until_told() as told:
-        serve: Callable[[argparse.Namespace, threading.Event], None] = options.serve
+    """Serve until Ctrl-C.
+
+    Raises:
+        RaftLabError: it cannot be served, or not any longer.
+    """
+    serve: Callable[[argparse.Namespace, Told], None] = options.serve
+    with Told() as told, contextlib.suppress(KeyboardInterrupt):
         serve(options, told)
     return 0
 
@@ -34,9 +42,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _add_etcd(protocols: Protocols) -> None:
     parser = protocols.add_parser("etcd", help="etcd's API, for etcdctl and every client of etcd")
-    parser.add_argument(
-        "--servers", type=_from(1, 9), default=3, metavar="N", help="how many servers the cluster has (3)"
-    )
+    _add_servers(parser)
     parser.add_argument(
         "--port", type=_from(0, 65_535), default=2379, metavar="N", help="of the first server (2379); 0: any"
     )
@@ -45,37 +51,26 @@ def _add_etcd(protocols: Protocols) -> None:
     parser.set_defaults(serve=_etcd)
 
 
-def _etcd(options: argparse.Namespace, told: threading.Event) -> None:
-    from raft_lab.kv.server import KVServer
+def _etcd(options: argparse.Namespace, told: Told) -> None:
     from raft_lab.serve.endpoints import etcd
     from raft_lab.serve.journal import Journal
-    from raft_lab.sim.cluster import Cluster
-    from raft_lab.sim.schedule import Timing
 
-    timing = Timing(**AS_ETCD)
-    fresh = Cluster(options.servers, server=KVServer, rules=("check-quorum",), timing=timing)
+    cluster, journal = _cluster(options), None
     with contextlib.ExitStack() as stack:
-        cluster, journal = fresh, None
         if options.data_dir is not None:
             journal = stack.enter_context(Journal(options.data_dir))
-            cluster = journal.open(fresh)
+            cluster = journal.open(cluster)
             if len(cluster.servers) != options.servers:
                 _say(f"{options.data_dir} holds a cluster of {len(cluster.servers)} servers; that is the one.")
+        told.only_later()
         endpoints = stack.enter_context(etcd(cluster, port=options.port, host=options.host, journal=journal))
+        told.wait(endpoints.live, lambda: _has_leader(endpoints.live))  # as an etcd that joins, it answers only then
         kept = f"kept in {options.data_dir}" if options.data_dir is not None else "in memory"
         _say(f"{len(cluster.servers)} servers of Raft, {kept}. In another terminal:\n")
         _say(
             f"    export ETCDCTL_API=3 ETCDCTL_ENDPOINTS={endpoints}\n    etcdctl put greeting hello\n\nCtrl-C ends it."
         )
-        told.wait()
-
-
-AS_ETCD: dict[str, Any] = {
-    "election_timeout_us": (1_000_000, 2_000_000),
-    "heartbeat_us": 100_000,
-    "latency_us": (100, 300),
-}
-"""The times of an etcd in one data center."""
+        told.wait(endpoints.live)
 
 
 # Kubernetes
@@ -83,9 +78,7 @@ AS_ETCD: dict[str, Any] = {
 
 def _add_kubernetes(protocols: Protocols) -> None:
     parser = protocols.add_parser("kubernetes", help="the Kubernetes API, for kubectl and the like")
-    parser.add_argument(
-        "--servers", type=_from(1, 9), default=3, metavar="N", help="how many servers the cluster has (3)"
-    )
+    _add_servers(parser)
     parser.add_argument("--etcd", default="", metavar="HOST:PORT", help="no cluster: this etcd holds the objects")
     parser.add_argument(
         "--port", type=_from(0, 65_535), default=0, metavar="N", help="where (default: any that is free)"
@@ -95,20 +88,54 @@ def _add_kubernetes(protocols: Protocols) -> None:
     parser.set_defaults(serve=_kubernetes)
 
 
-def _kubernetes(options: argparse.Namespace, told: threading.Event) -> None:
-    from raft_lab.kv.server import KVServer
+def _kubernetes(options: argparse.Namespace, told: Told) -> None:
+    from raft_lab.kv.client import KV
     from raft_lab.serve.apiserver import Kubernetes
-    from raft_lab.sim.cluster import Cluster
+    from raft_lab.serve.live import living
 
-    store = options.etcd or Cluster(options.servers, server=KVServer)
-    with Kubernetes(store, port=options.port, host=options.host, kubeconfig=options.kubeconfig) as k8s:
+    with contextlib.ExitStack() as stack:
+        store: Any = KV.connect(options.etcd) if options.etcd else _cluster(options)
+        told.only_later()
+        live = None if options.etcd else stack.enter_context(living(store))
+        k8s = stack.enter_context(
+            Kubernetes(live or store, port=options.port, host=options.host, kubeconfig=options.kubeconfig)
+        )
+        if live is not None:
+            told.wait(live, lambda: _has_leader(live))
         over = f"the etcd at {options.etcd}" if options.etcd else f"{options.servers} servers of Raft"
         _say(f"The Kubernetes API is at {k8s.url}, over {over}. In another terminal:\n")
         _say(f"    export KUBECONFIG={k8s.kubeconfig}\n    kubectl get leases --watch\n\nCtrl-C ends it.")
-        told.wait()
+        told.wait(live)
 
 
 # What they share
+
+AS_ETCD: dict[str, Any] = {
+    "election_timeout_us": (1_000_000, 2_000_000),
+    "heartbeat_us": 100_000,
+    "latency_us": (100, 300),
+}
+"""The times of an etcd in one data center."""
+
+
+def _add_servers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--servers", type=_from(1, 9), default=3, metavar="N", help="how many servers the cluster has (3)"
+    )
+
+
+def _cluster(options: argparse.Namespace) -> Cluster:
+    """A cluster that keeps time, and looks after its leader, as etcd does."""
+    from raft_lab.kv.server import KVServer
+    from raft_lab.sim.cluster import Cluster
+    from raft_lab.sim.schedule import Timing
+
+    return Cluster(options.servers, server=KVServer, rules=("check-quorum",), timing=Timing(**AS_ETCD))
+
+
+def _has_leader(live: Live) -> bool:
+    """Whether all servers that run know of one."""
+    return all(state.leader_id for name, state in live.world.servers.items() if name not in live.world.crashed)
 
 
 def _from(least: int, most: int) -> Callable[[str], int]:
@@ -122,20 +149,45 @@ def _from(least: int, most: int) -> Callable[[str], int]:
     return number
 
 
-class _until_told:  # noqa: N801  it is used like a function
-    """Ctrl-C, or being terminated, sets an event, so that what was begun is ended in order."""
+class Told:
+    """Ctrl-C, or being terminated: at first it ends what is going on at once; later, in order, what was begun."""
 
-    def __enter__(self) -> threading.Event:
-        told = threading.Event()
-        self._before = {}
+    def __init__(self) -> None:
+        self._said = threading.Event()
+        self._at_once = True
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Told:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, lambda *_: told.set())
-        return told
+                self._before[number] = signal.signal(number, self._tell)
+        return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def only_later(self) -> None:
+        """From now on it is looked at where one waits for it."""
+        self._at_once = False
+
+    def wait(self, live: Live | None, so: Callable[[], bool] = lambda: False) -> None:
+        """Wait for it, or until something is so.
+
+        Raises:
+            Exception: what stops the live cluster meanwhile.
+            KeyboardInterrupt: it came before that was so.
+        """
+        while not so():
+            if self._said.wait(0.1):
+                raise KeyboardInterrupt
+            if live is not None and live.trouble is not None:
+                raise live.trouble
+
+    def _tell(self, *_: object) -> None:
+        self._said.set()
+        if self._at_once:
+            raise KeyboardInterrupt
 
 
 def _say(text: str) -> None:

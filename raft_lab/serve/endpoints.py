@@ -87,7 +87,7 @@ class Endpoints(Sequence[str]):
             PortTaken: one of them is taken; then none is open.
         """
         try:
-            for name in self.live.cluster.servers:
+            for name in self._members(self.live.world):
                 await self._admit(name)
         except BaseException:
             await self.close()
@@ -116,7 +116,7 @@ class Endpoints(Sequence[str]):
         self._doors[name] = door
         self.directory.client_urls[name] = f"http://{_address(self.host, door.port)}"
         self.directory.unstarted.discard(name)
-        if name in self.live.cluster.world.crashed:
+        if name in self.live.world.crashed:
             await door.close()
 
     def _look(self, world: World) -> None:
@@ -131,6 +131,12 @@ class Endpoints(Sequence[str]):
         """Who has no endpoint: not who was removed and has stopped."""
         return [name for name in world.servers if name not in self._doors and name not in self._removed(world)]
 
+    def _members(self, world: World) -> list[str]:
+        """Who is there, and who is awaited by those who are."""
+        running = [state for name, state in world.servers.items() if name not in world.crashed]
+        awaited = {name for state in running for name in state.configuration.members}
+        return [name for name in world.servers if name not in world.crashed or name in awaited or not running]
+
     def _removed(self, world: World) -> set[str]:
         members = world.ghosts.committed.configuration.members
         return {name for name in world.crashed if name not in members}
@@ -138,7 +144,7 @@ class Endpoints(Sequence[str]):
     async def _follow(self) -> None:
         """Open and close what the cluster has started and crashed."""
         async with self._changing:
-            world = self.live.cluster.world
+            world = self.live.world
             for name in self._removed(world) & self._doors.keys():
                 await self._doors.pop(name).close()
                 self.directory.client_urls.pop(name, None)
@@ -247,9 +253,11 @@ def etcd(
     if journal is not None:
         options = {"compact_above": SNAPSHOT_EVERY, **options}
     with living(cluster, **options) as live:
-        if journal is not None:
-            live.before_answers = journal.write
         endpoints = Endpoints(live, host, _ports(port), port > 0, name)
+        if journal is not None:
+            peers = endpoints.directory.peer_urls
+            peers.update(journal.peers)
+            live.before_answers = lambda world, now_us: journal.write(world, now_us, peers)
         live.call(endpoints.open())
         try:
             yield endpoints

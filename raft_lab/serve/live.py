@@ -23,11 +23,12 @@ from weakref import WeakKeyDictionary
 from raft_lab.kv.clients import Process, Program, clients_of
 from raft_lab.kv.requests import WatchCreate, WatchResponse
 from raft_lab.kv.server import KVServer
-from raft_lab.kv.watching import Watch
 from raft_lab.raft.errors import RaftLabError
 from raft_lab.raft.rules import base
 from raft_lab.raft.state import Leader
 from raft_lab.serve.forwarding import Forwarded
+from raft_lab.serve.pace import Pace
+from raft_lab.serve.watching import Watching
 from raft_lab.sim.actions import Compact
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.tape import Step
@@ -35,12 +36,6 @@ from raft_lab.sim.world import World
 
 T = TypeVar("T")
 
-MOST_AT_ONCE_US = 50_000
-"""However long nobody let the thread run, time moves on by no more than this: it slows down, and nothing is missed."""
-BUDGET_SECONDS = 0.008
-"""How long the engine works before the loop may do something else."""
-EXACT_US = 1_000
-"""The clock is moved on for a request that comes later than this after the latest step."""
 TELL_EVERY_SECONDS = 0.25
 """How often labs are told what has happened."""
 
@@ -70,20 +65,22 @@ class Live:
         if not isinstance(cluster, Cluster) or not issubclass(base(cluster.world.behaviour), KVServer):
             raise TypeError(f"what lives is a cluster of KVServers, Cluster(3, server=KVServer), not {cluster!r}"[:200])
         self.cluster = cluster
-        self.speed = speed
         self.keep = keep
         self.compact_above = compact_above
         self.clients = clients_of(cluster)
-        self.trouble: Exception | None = None
-        """What stopped it: a student's handler that fails, say."""
+        self.pace = Pace(cluster, self.clients, speed)
+        self.world = cluster.world
+        """The world as far as anybody outside may know it: what `before_answers` has kept."""
         self.before_answers: Callable[[World, int], None] | None = None
         """Called with the world and its clock before anybody is told of what has happened, to keep it on a disk."""
+        self.trouble: Exception | None = None
+        """What stopped it: a student's handler that fails, say."""
+        self.lost = False
+        """Whether it is stopped for good, since something that happened could not be kept."""
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._live, name="raft-lab-live", daemon=True)
-        self._paused = False
         self._running = False
-        self._clock = float(cluster.schedule.now_us)
-        self._real = 0.0
+        self._ticking = False
         self._next: asyncio.TimerHandle | asyncio.Handle | None = None
         self._new: list[tuple[Process, Callable[[Process], None]]] = []
         self._waiting: dict[Process, Callable[[Process], None]] = {}
@@ -102,6 +99,7 @@ class Live:
             if self.cluster.driver is not None:
                 raise RaftLabError("this cluster lives already; `living(cluster)` shares it")
             self.cluster.driver = self
+            self.world = self.cluster.world
         self._running = True
         self._stop_listening = self.cluster.on_change(self._changed)
         self._thread.start()
@@ -128,26 +126,31 @@ class Live:
     @property
     def speed(self) -> float:
         """Seconds of the cluster's time for each second."""
-        return self._speed
+        return self.pace.speed
 
     @speed.setter
     def speed(self, speed: float) -> None:
-        if not (isinstance(speed, int | float) and not isinstance(speed, bool) and 0 < speed <= 1000):
-            raise ValueError(f"a speed is a number above 0 and up to 1000, not {speed!r}")
-        self._speed = float(speed)
+        self.pace.speed = speed
 
     @property
     def paused(self) -> bool:
         """Whether time stands still: only what is done by hand happens, and requests that come are sent."""
-        return self._paused
+        return self.pace.paused
 
     def pause(self) -> None:
         """Let time stand still. Clients wait; whoever has no more patience gives up."""
-        self._paused = True
+        self.pace.paused = True
 
     def resume(self) -> None:
-        """Let time flow on."""
-        self._paused = False
+        """Let time flow on.
+
+        Raises:
+            RaftLabError: something that happened could not be kept on the disk.
+        """
+        if self.lost:
+            raise RaftLabError(f"this cluster cannot go on: {self.trouble}. Mend that, and start it again")
+        self.trouble = None
+        self.pace.paused = False
         self._wake()
 
     # For any thread
@@ -198,7 +201,7 @@ class Live:
             tell: called on the live thread with what is new: changes, or that it was canceled. It returns quickly.
             member: the server to which it is connected first.
         """
-        watching = Watching(self, request, tell, member)
+        watching = Watching(request, tell, member, self._forget)
         self._soon_call(lambda: self._begin_to_watch(watching))
         return watching
 
@@ -219,11 +222,14 @@ class Live:
                 self.stop(process)
 
     def begin(self, program: Program, member: str | None, then: Callable[[Process], None]) -> Process:
-        """Let a program run; `then` is called with its process once it is done."""
+        """Let a program run; `then` is called with its process once it is done, or cannot be."""
         self._names += 1
         process = Process(Forwarded(f"c{self._names}", member), program)
-        self._new.append((process, then))
-        self._soon()
+        if self.trouble is not None:
+            self._refuse(process, then, self.trouble)
+        else:
+            self._new.append((process, then))
+            self._soon()
         return process
 
     def stop(self, process: Process) -> None:
@@ -245,7 +251,7 @@ class Live:
     def _live(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.set_exception_handler(_quietly)
-        self._real = time.monotonic()
+        self.pace.begin()
         self._soon()
         try:
             self.loop.run_forever()
@@ -255,10 +261,7 @@ class Live:
 
     def _end(self) -> None:
         for process, then in [*self._new, *self._waiting.items()]:
-            process.error = process.error or Stopped()
-            with self.cluster.lock:
-                self.clients.stop(process)
-            then(process)
+            self._refuse(process, then, process.error or Stopped())
         rest = asyncio.all_tasks(self.loop)
         for task in rest:
             task.cancel()
@@ -278,6 +281,8 @@ class Live:
         """Somebody has done something to the cluster."""
         if threading.current_thread() is not self._thread:
             self._wake()
+        elif not self._ticking:
+            self._soon()
 
     def _soon(self) -> None:
         if isinstance(self._next, asyncio.TimerHandle):
@@ -287,70 +292,35 @@ class Live:
             self._next = self.loop.call_soon(self._tick)
 
     def _tick(self) -> None:
-        """Let happen what is due, tell everybody, and come again when the next thing is due."""
-        self._next = None
+        """Let happen what is due, keep it, tell everybody, and come again when the next thing is due."""
+        self._next, self._ticking, wait = None, True, TELL_EVERY_SECONDS
         try:
-            with self.cluster.lock, self.cluster.as_one_change(told=False):
-                wait = self._advance()
-                self._keep_small()
-            if self.before_answers is not None:
-                self.before_answers(self.cluster.world, self.cluster.schedule.now_us)
-            self._answer()
-        except Exception as error:  # a student's handler, or a full disk: clients wait, and the lab says why
-            self.trouble, self._paused, wait = error, True, TELL_EVERY_SECONDS
-            self._fail(error)
+            if not self.lost:
+                wait = self._go_on()
+        except Exception as error:  # a student's handler, or a full disk: clients are told, and the lab says why
+            self._halt(error)
+        self._ticking = False
         self._tell_labs()
         if self._next is None:
             self._next = self.loop.call_later(wait, self._tick) if wait > 0 else self.loop.call_soon(self._tick)
 
-    # Inside: time
+    def _go_on(self) -> float:
+        with self.cluster.lock, self.cluster.as_one_change(told=False):
+            wait = self.pace.advance(self._begin_new if self._new else None)
+            self._keep_small()
+            world, now_us = self.cluster.world, self.cluster.schedule.now_us
+            done = [process for process in self._waiting if process.done]
+        if self.before_answers is not None:  # what others do meanwhile is told, and kept, the next time
+            try:
+                self.before_answers(world, now_us)
+            except Exception:
+                self.lost = True
+                raise
+        self.world = world
+        self._answer(done)
+        return wait
 
-    def _advance(self) -> float:
-        """Let happen what is due by now; answers with how long nothing is, in seconds (0: there is more to do)."""
-        real = time.monotonic()
-        until = real + BUDGET_SECONDS
-        schedule = self.cluster.schedule
-        if not self._paused:
-            self._clock += min((real - self._real) * 1e6 * self._speed, MOST_AT_ONCE_US * max(1.0, self._speed))
-        self._real = real
-        self._clock = max(self._clock, schedule.now_us)
-        self.clients.catch_up()
-        more, due = self._let_happen(until)
-        if self._new:
-            ahead_us = int(self._clock) - self.cluster.schedule.now_us
-            if not more and not self._paused and ahead_us >= EXACT_US:
-                self.cluster.wait(ahead_us / 1000)
-            self._begin_new()
-            more, due = self._let_happen(max(until, time.monotonic() + BUDGET_SECONDS / 2))
-        if more:
-            self._clock = min(self._clock, self.cluster.schedule.now_us + MOST_AT_ONCE_US * max(1.0, self._speed))
-            return 0
-        if self._paused or due is None:
-            return TELL_EVERY_SECONDS
-        return min(max((due - self._clock) / 1e6 / self._speed, 0.0005), MOST_AT_ONCE_US / 2e6)
-
-    def _let_happen(self, until: float) -> tuple[bool, int | None]:
-        """Whether there is more to do than time for it, and if not, when something is due next."""
-        cluster, clients = self.cluster, self.clients
-        while True:
-            now_us = cluster.schedule.now_us
-            due = cluster.schedule.next(cluster.world)
-            waits = [process for process in clients.processes if process.due_us is not None]
-            client = min(waits, key=lambda process: process.due_us or 0, default=None)
-            at_us = max(client.due_us or 0, now_us) if client else 0
-            if client and (due is None or at_us <= due[0] or at_us == now_us):
-                if at_us > (now_us if self._paused else self._clock):
-                    return False, at_us
-                if at_us > now_us:
-                    cluster.wait((at_us - now_us) / 1000)
-                clients._act(client)
-            elif due is None or due[0] > self._clock or self._paused:
-                return False, due[0] if due else None
-            else:
-                cluster._do(due[1], timed=True, now_us=max(due[0], now_us))
-            clients.catch_up()
-            if time.monotonic() > until:
-                return True, None
+    # Inside: what happens
 
     def _begin_new(self) -> None:
         new, self._new = self._new, []
@@ -376,22 +346,35 @@ class Live:
 
     # Inside: telling
 
-    def _answer(self) -> None:
-        for process in [process for process in self._waiting if process.done]:
-            self._waiting.pop(process)(process)
-        world = self.cluster.world
+    def _answer(self, done: list[Process]) -> None:
+        for process in done:
+            if process in self._waiting:
+                self._waiting.pop(process)(process)
+        world = self.world
         shown = (world.servers, world.crashed)
         if self._shown is not None and shown[0] is self._shown[0] and shown[1] == self._shown[1]:
             return
         self._shown = shown
         for watching in list(self._watchings):
-            watching._look(world)
+            watching.look(world)
+        self._watchings = [watching for watching in self._watchings if not watching.ended]
         for look in list(self._followers):
             look(world)
 
     def _begin_to_watch(self, watching: Watching) -> None:
-        self._watchings.append(watching)
-        watching._look(self.cluster.world)
+        if self.lost and self.trouble is not None:
+            watching.lose(self.trouble)
+            return
+        watching.look(self.world)
+        if not watching.ended:
+            self._watchings.append(watching)
+
+    def _forget(self, watching: Watching) -> None:
+        def forget() -> None:
+            self._watchings = [other for other in self._watchings if other is not watching]
+
+        with contextlib.suppress(Stopped):
+            self._soon_call(forget)
 
     def _tell_labs(self) -> None:
         real = time.monotonic()
@@ -400,49 +383,28 @@ class Live:
             with self.cluster.lock:
                 self.cluster.tell()
 
-    def _fail(self, error: Exception) -> None:
-        waiting, self._waiting = self._waiting, {}
-        for process, then in waiting.items():
-            process.error = error
+    def _halt(self, error: Exception) -> None:
+        """Let time stand still, and say why to all who wait; if it is for good, to all who watch, too."""
+        self.trouble, self.pace.paused = error, True
+        waiting, self._waiting, self._new = [*self._new, *self._waiting.items()], {}, []
+        for process, then in waiting:
+            self._refuse(process, then, error)
+        if self.lost:
+            watchings, self._watchings = self._watchings, []
+            for watching in watchings:
+                watching.lose(error)
+            for look in list(self._followers):
+                look(self.world)
+
+    def _refuse(self, process: Process, then: Callable[[Process], None], error: Exception) -> None:
+        with self.cluster.lock:
             self.clients.stop(process)
-            then(process)
+        process.error, process.done = error, True
+        then(process)
 
     def __repr__(self) -> str:
-        state = "stopped" if not self._running else "paused" if self._paused else f"at {self._speed:g} times real time"
+        state = "stopped" if not self._running else "paused" if self.paused else f"at {self.speed:g} times real time"
         return f"<Live, {state}: {self.cluster!r}>"
-
-
-class Watching:
-    """A watch at a live cluster."""
-
-    def __init__(
-        self, live: Live, request: WatchCreate, tell: Callable[[tuple[WatchResponse, ...]], None], member: str | None
-    ) -> None:
-        self._live = live
-        self._request = request
-        self._tell = tell
-        self._member = member
-        self._watch: Watch | None = None
-
-    def cancel(self) -> None:
-        """Stop watching; may be called from any thread, and more than once."""
-        with contextlib.suppress(Stopped):
-            self._live._soon_call(self._end)
-
-    def _end(self) -> None:
-        if self in self._live._watchings:
-            self._live._watchings.remove(self)
-
-    def _look(self, world: World) -> None:
-        if self._watch is None:
-            self._watch = Watch(self._request, tuple(world.servers), world, self._member)
-        self._watch.servers = tuple(world.servers)
-        self._watch.look(world)
-        told, self._watch.responses = tuple(self._watch.responses), []
-        if self._watch.ended:
-            self._end()
-        if told:
-            self._tell(told)
 
 
 def _settle(future: Any, result: Any, error: Exception | None) -> None:

@@ -32,7 +32,11 @@ NEVER_PROPOSED = EtcdError("UNKNOWN", "context deadline exceeded")
 """What etcd says when it had no leader all the time to hand a proposal to."""
 NOT_FOR_LEARNERS = EtcdError("UNAVAILABLE", "etcdserver: rpc not supported for learner")
 STOPPED = EtcdError("UNAVAILABLE", "etcdserver: server stopped")
-TROUBLED = EtcdError("INTERNAL", "raft_lab: the cluster is paused, since it cannot go on: ")
+
+
+def troubled(error: Exception) -> EtcdError:
+    """What clients are told when the cluster cannot go on."""
+    return EtcdError("INTERNAL", f"raft_lab: the cluster is paused, since it cannot go on: {error}")
 
 
 def number_of(*parts: object) -> int:
@@ -65,7 +69,7 @@ class Directory:
 
     def name_of(self, id: int) -> str | None:
         """The member that has this id, if there is one."""
-        return next((name for name in self.live.cluster.servers if self.id_of(name) == id), None)
+        return next((name for name in self.live.world.servers if self.id_of(name) == id), None)
 
     def peers_of(self, name: str) -> tuple[str, ...]:
         """Where other members reach this one."""
@@ -106,8 +110,8 @@ class Member:
     def look(self, world: World) -> None:
         """Something has happened in the cluster: tell those who follow, if it concerns this member."""
         state = world.servers[self.name]
-        seen = (state.machine.data, state.leader_id)
-        if self._seen and seen[0] is self._seen[0] and seen[1] == self._seen[1] is not None:
+        seen = (state.machine.data, state.leader_id, self.live.lost)
+        if self._seen and seen[0] is self._seen[0] and seen[1:] == self._seen[1:] and seen[1] is not None:
             return
         self._seen = seen
         for look in list(self._listeners):
@@ -115,8 +119,8 @@ class Member:
 
     @property
     def state(self) -> State:
-        """The server as it stands."""
-        return self.live.cluster.world.servers[self.name]
+        """The server as it stands, as far as anybody may know."""
+        return self.live.world.servers[self.name]
 
     @property
     def store(self) -> Store:
@@ -173,17 +177,31 @@ class Member:
             raise STOPPED from None
         except Exception as error:
             if self.live.trouble is error:
-                raise EtcdError(TROUBLED.code, f"{TROUBLED.text}{error}") from None
+                raise troubled(error) from None
             raise
 
+    def refuse_if_lost(self) -> None:
+        """Refuse everything once something could not be kept on the disk; an etcd ends itself then.
+
+        Raises:
+            EtcdError: so it is.
+        """
+        if self.live.lost and self.live.trouble is not None:
+            raise troubled(self.live.trouble)
+
     async def until(self, so: Callable[[], bool], seconds: float) -> bool:
-        """Wait until something is so of the cluster, in the cluster's time; whether it came about."""
+        """Wait until something is so of the cluster, in the cluster's time; whether it came about.
+
+        Raises:
+            EtcdError: it will never be.
+        """
         schedule = self.live.cluster.schedule
         deadline_us = schedule.now_us + round(seconds * 1e6)
         news = asyncio.Event()
         stop = self.live.follow(lambda _: news.set())
         try:
             while not so():
+                self.refuse_if_lost()
                 if self.live.cluster.schedule.now_us >= deadline_us:
                     return False
                 news.clear()
@@ -213,6 +231,7 @@ class Service:
         Raises:
             EtcdError: it cannot.
         """
+        self.member.refuse_if_lost()
         if requires_leader and self.member.state.leader_id is None:
             raise NO_LEADER
         if self.member.is_learner and method not in self.for_learners:

@@ -86,6 +86,8 @@ class Watchers:
 
     def look(self, world: World) -> None:
         """Something has happened."""
+        if self.member.live.lost:
+            self._news.set()
         if self.requires_leader:
             self._mind_leader(world)
         self._tell(self.member.store)
@@ -122,9 +124,10 @@ class Watchers:
         """What is to be told next; None at the end.
 
         Raises:
-            EtcdError: there is no leader, and the client requires one.
+            EtcdError: there is no leader, and the client requires one; or nothing can be told any more.
         """
         while True:
+            self.member.refuse_if_lost()
             if self._lost_leader:
                 raise NO_LEADER
             if self._told:

@@ -5,10 +5,15 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
 
 from raft_lab import cli
+from raft_lab.serve import command
+from serve.served import ask
 
 
 def test_kubernetes_is_served_until_ctrl_c() -> None:
@@ -32,3 +37,65 @@ def test_kubernetes_is_served_until_ctrl_c() -> None:
 def test_where_nothing_answers_it_says_so_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["serve", "kubernetes", "--etcd", "127.0.0.1:1"]) == 1
     assert capsys.readouterr().err.startswith("raft-lab: no etcd answers at 127.0.0.1:1")
+
+
+COMMAND = "from raft_lab.cli import main; raise SystemExit(main(['serve', 'etcd', '--port', '0', *{words!r}]))"
+
+
+def started(*words: str) -> "subprocess.Popen[str]":
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, "-c", COMMAND.format(words=words)], text=True, **pipes)
+
+
+def test_etcd_is_served_once_there_is_a_leader_until_ctrl_c() -> None:
+    process = started("--servers", "1")
+    try:
+        assert process.stdout is not None
+        line = next(line for line in process.stdout if "ETCDCTL_ENDPOINTS=" in line)
+        with grpc.insecure_channel(line.split("ETCDCTL_ENDPOINTS=")[1].strip()) as channel:
+            assert ask(channel, "Maintenance/Status").leader
+            assert len(ask(channel, "Cluster/MemberAdd", peerURLs=["http://127.0.0.1:1"]).members) == 2
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, trouble = process.communicate(timeout=120)
+    assert (trouble, process.returncode) == ("", 0)
+
+
+STARTING = """
+import signal, sys, threading
+from raft_lab import cli
+from raft_lab.serve import journal
+
+def opens(self, fresh):
+    print("opening", flush=True)
+    threading.Event().wait()
+
+journal.Journal.open = opens
+raise SystemExit(cli.main(["serve", "etcd", "--port", "0", "--data-dir", sys.argv[1]]))
+"""
+
+
+def test_ctrl_c_is_looked_at_while_a_large_folder_is_read(tmp_path: Path) -> None:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen([sys.executable, "-c", STARTING, str(tmp_path)], text=True, **pipes)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "opening\n"
+        process.send_signal(signal.SIGINT)
+        rest, trouble = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert (rest, trouble, process.returncode) == ("", "", 0)
+
+
+def test_kubernetes_runs_on_a_cluster_that_keeps_time_as_etcd_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = {}
+
+    def waits(self: command.Told, live: Any, so: Any = None) -> None:
+        seen[protocol] = live.cluster
+
+    monkeypatch.setattr(command.Told, "wait", waits)
+    for protocol in ("etcd", "kubernetes"):
+        assert cli.main(["serve", protocol, "--port", "0", "--servers", "1"]) == 0
+    assert seen["kubernetes"].schedule.timing == seen["etcd"].schedule.timing
+    assert {cluster.world.behaviour.rules_on for cluster in seen.values()} == {("check-quorum",)}

@@ -1,6 +1,7 @@
 """`raft-lab serve etcd --data-dir`: what a client was told is done is there, whenever the process was killed."""
 
-import re
+import contextlib
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -9,43 +10,10 @@ import grpc
 import pytest
 
 from raft_lab import Cluster
-from raft_lab.kv import wire
 from raft_lab.kv.server import KVServer
-from raft_lab.serve import etcd
 from raft_lab.serve.journal import FILE, Journal, JournalError
-from serve.clusters import LONG, OurCluster, output_of, wait_until
-
-MAIN = "import sys; from raft_lab.cli import main; sys.exit(main())"
-
-
-class Served:
-    """The command in a terminal."""
-
-    def __init__(self, folder, *options):
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", MAIN, "serve", "etcd", "--port", "0", "--data-dir", str(folder), *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self._output = output_of(self.process)
-
-    def __enter__(self):
-        lines = self._output.__enter__()
-        wait_until(lambda: any("etcdctl put" in line for line in lines) or self.process.poll() is not None, "serving")
-        self.endpoints = re.search(r"ETCDCTL_ENDPOINTS=(\S+)", "\n".join(lines))[1].split(",")
-        self.channels = [grpc.insecure_channel(endpoint) for endpoint in self.endpoints]
-        return self
-
-    def __exit__(self, *_):
-        for channel in self.channels:
-            channel.close()
-        self._output.__exit__(*_)
-
-    def ask(self, name, place=0, **fields):
-        method = wire.METHOD[name]
-        message = wire.message_class(method.request)(**fields)
-        return wire.callable_of(self.channels[place], name)(message, timeout=LONG)
+from serve.clusters import LONG, wait_until
+from serve.served import MAIN, Served
 
 
 def test_nothing_that_was_acknowledged_is_lost_when_the_process_is_killed(tmp_path):
@@ -88,12 +56,15 @@ def test_members_leases_and_compaction_are_kept_too(tmp_path):
         served.ask("KV/Compact", revision=4)
         lease = served.ask("Lease/LeaseGrant", TTL=1000).ID
         served.ask("KV/Put", key=b"leased", lease=lease)
-        served.ask("Cluster/MemberAdd", peerURLs=["http://127.0.0.1:1"])
-        members = {member.ID for member in served.ask("Cluster/MemberList").members}
+        added = served.ask("Cluster/MemberAdd", peerURLs=["http://127.0.0.1:1"]).member
+        served.ask("Cluster/MemberUpdate", ID=added.ID, peerURLs=["http://127.0.0.1:2", "http://127.0.0.1:3"])
+        members = {member.ID: tuple(member.peerURLs) for member in served.ask("Cluster/MemberList").members}
+        assert members[added.ID] == ("http://127.0.0.1:2", "http://127.0.0.1:3")
         before = served.ask("Maintenance/HashKV")
         served.process.kill()
     with Served(tmp_path) as served:
-        assert {member.ID for member in served.ask("Cluster/MemberList").members} == members
+        found = served.ask("Cluster/MemberList").members
+        assert {member.ID: tuple(member.peerURLs) for member in found} == members
         assert len(served.endpoints) == 4
         assert [kv.value for kv in served.ask("KV/Range", key=b"x").kvs] == [b"4"]
         with pytest.raises(grpc.RpcError, match="has been compacted"):
@@ -103,6 +74,52 @@ def test_members_leases_and_compaction_are_kept_too(tmp_path):
         assert left.keys == [b"leased"]
         after = served.ask("Maintenance/HashKV")
         assert (after.hash, after.compact_revision) == (before.hash, before.compact_revision)
+
+
+def test_a_member_that_was_removed_stays_so_and_no_other_one_gets_its_name(tmp_path):
+    with Served(tmp_path) as served:
+        added = served.ask("Cluster/MemberAdd", peerURLs=["http://127.0.0.1:1"]).member
+        served.ask("Cluster/MemberRemove", ID=added.ID)
+        served.process.kill()
+    with Served(tmp_path) as served:
+        assert len(served.endpoints) == 3
+        again = served.ask("Cluster/MemberAdd", peerURLs=["http://127.0.0.1:1"]).member
+        assert again.ID != added.ID
+        assert added.ID not in {member.ID for member in served.ask("Cluster/MemberList").members}
+        with pytest.raises(grpc.RpcError, match="member not found"):
+            served.ask("Cluster/MemberRemove", ID=added.ID)
+
+
+def test_what_only_a_removed_server_held_goes_from_the_file(tmp_path):
+    cluster = Cluster(4, server=KVServer, seed=2)
+    with Journal(tmp_path) as journal:
+        journal.open(cluster)
+        cluster.run_until(leader=True)
+        gone = next(name for name in cluster.servers if name != cluster.leader)
+        cluster.propose("put x 1")
+        cluster.run(100)
+        journal.write(cluster.world, cluster.schedule.now_us)
+        cluster.reconfigure(remove={gone})
+        cluster.run(500)
+        cluster.crash(gone)
+        for number in range(20):
+            cluster.propose(f"put x {number}")
+            cluster.run(50)
+        for server in set(cluster.servers) - {gone}:
+            cluster.compact(server)
+        journal.write(cluster.world, cluster.schedule.now_us)
+        compacted = min(cluster[server].log.snapshot.last_included_index for server in set(cluster.servers) - {gone})
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE)) as file:
+        assert file.execute("SELECT COUNT(*) FROM entries WHERE position <= ?", (compacted,)).fetchone() == (0,)
+        assert file.execute("SELECT COUNT(*) FROM logs WHERE server = ?", (gone,)).fetchone() == (0,)
+    with Journal(tmp_path) as journal:
+        kept = journal.open(Cluster(3, server=KVServer, seed=2))
+    assert kept.servers == cluster.servers
+    assert kept.world.crashed == {gone}
+    kept.run_until(leader=True)
+    kept.propose("put y 1")
+    kept.run(500)
+    assert kept.violations == []
 
 
 def test_a_folder_that_holds_a_cluster_is_not_written_over_by_another_one(tmp_path):
@@ -164,18 +181,3 @@ def test_what_is_no_journal_is_refused_in_a_sentence(tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("raft-lab: ")
     assert "Traceback" not in done.stderr
-
-
-def test_a_disk_that_fails_pauses_the_cluster_and_nobody_is_told_that_it_is_done(tmp_path):
-    cluster = Cluster(3, server=KVServer, seed=2)
-    with Journal(tmp_path) as journal, etcd(journal.open(cluster), journal=journal) as endpoints:
-        ours = OurCluster.__new__(OurCluster)
-        ours.served = endpoints
-        assert ours.ctl("put", "x", "1") == "OK\n"
-
-        def full(*_):
-            raise JournalError("database or disk is full")
-
-        endpoints.live.before_answers = full
-        assert "disk is full" in ours.ctl("put", "x", "2")
-        assert endpoints.live.paused
