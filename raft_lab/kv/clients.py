@@ -12,17 +12,15 @@ A program is a generator. It yields what it asks for and is sent what it is told
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from raft_lab.kv.calls import NO_LEADER, TIMED_OUT, Call, Caller, Patience, Unknown
+from raft_lab.kv.calls import Call, Caller, Patience, Unknown
 from raft_lab.kv.errors import EtcdError, refusal
-from raft_lab.kv.requests import LeaseExpire, LeaseExpireResponse, Range, Request, WatchCreate
+from raft_lab.kv.requests import Request, WatchCreate
 from raft_lab.kv.watching import Watch
 from raft_lab.raft.errors import RaftLabError
-from raft_lab.raft.log import Command
 from raft_lab.sim.actions import Action, Crash
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.errors import ActionRefused
@@ -30,10 +28,7 @@ from raft_lab.sim.tape import Step
 from raft_lab.sim.world import Transition
 
 if TYPE_CHECKING:
-    from raft_lab.check.histories import History, Operation
-
-REQUEST, LEASES_END = "etcdctl", "leases end"
-"""The kinds of operations in a history."""
+    from raft_lab.check.histories import History
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +45,14 @@ Program: TypeAlias = Generator[Any, Any, Any]
 
 @dataclass(slots=True)
 class Asked:
-    """A call, and between which moments it was under way."""
+    """A call, and between which moments it was under way.
+
+    Attributes:
+        client: who has called.
+        call: what was asked for, and what came of it.
+        called: the moment at which the call began: two moments a step, an even one for answers, an odd one for calls.
+        returned: that at which its client was answered; None: not yet, or nobody knows what has come of it.
+    """
 
     client: str
     call: Call
@@ -218,64 +220,15 @@ class Clients:
     # Evidence
 
     def history(self) -> History:
-        """What all clients asked and were told, for `check_linearizable`: requests as one would give them to etcdctl.
-
-        Reads that may be stale are left out: nothing is promised of them. That leases end is an operation, too; it is
-        read off what was committed, since no client asks for it.
-        """
-        from raft_lab.check.histories import History, Operation
+        """What all clients asked and were told, for `check_linearizable`; see histories.py."""
+        from raft_lab.kv.histories import history
 
         if self._past:
             raise ActionRefused(
                 "how this run began was let go, and what clients were told later cannot be judged without it: let the "
                 "cluster live with a larger `keep`"
             )
-        operations = []
-        for asked in self.asked:
-            request, outcome = asked.call.request, asked.call.outcome
-            if isinstance(request, Range) and request.serializable:
-                continue
-            failed = outcome is NO_LEADER or outcome is TIMED_OUT
-            returned = None if asked.returned is None or isinstance(outcome, Unknown) else asked.returned
-            result = None if returned is None or failed else outcome
-            operations.append(
-                Operation(
-                    asked.client,
-                    REQUEST,
-                    None,
-                    request,
-                    asked.called,
-                    returned,
-                    result,
-                    failed and returned is not None,
-                )
-            )
-        operations += self._leases_ended()
-        moments = [step for step in self._path for _ in (0, 1)]
-        return History(
-            tuple(operations),
-            source=f"{len(self.cluster.servers)} servers, {len(self.asked)} requests",
-            times_us=tuple(step.schedule.now_us for step in moments),
-            steps=tuple(step.id for step in moments),
-        )
-
-    def _leases_ended(self) -> list[Operation]:
-        from raft_lab.check.histories import Operation
-
-        first, last = self._path[0].world.ghosts.committed.last_index, self._path[-1].world.ghosts
-        ended = []
-        for index in range(first + 1, last.committed.last_index + 1):
-            command = last.committed.entry(index).value
-            if not (isinstance(command, Command) and isinstance(command.op, LeaseExpire)):
-                continue
-            reply = last.reply(index, self.cluster.world.behaviour)
-            if isinstance(reply, LeaseExpireResponse) and reply.expired:
-                begun = bisect_left(self._path, command.time_us, key=lambda step: step.schedule.now_us)
-                over = bisect_left(self._path, index, key=lambda step: step.world.ghosts.committed.last_index)
-                ended.append(
-                    Operation("time", LEASES_END, None, reply.expired, 2 * begun, max(2 * over, 2 * begun), reply)
-                )
-        return ended
+        return history(self.asked, self._path)
 
     def let_go(self, start: Step) -> None:
         """Forget what was over before a step."""

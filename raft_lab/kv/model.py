@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from raft_lab.kv.clients import LEASES_END, REQUEST
+from raft_lab.kv.histories import LEASES_END, REQUEST
 from raft_lab.kv.requests import (
     LeaseKeepAlive,
     LeaseLeases,
