@@ -11,6 +11,7 @@ from raft_lab.course.functions import FunctionExercise
 from raft_lab.kv.requests import DeleteRange, KeyValue, Put, Txn
 from raft_lab.kv.server import apply
 from raft_lab.kv.store import Store
+from raft_lab.raft.errors import HandlerError
 from raft_lab.sim.schedule import draw
 
 Op = Put | DeleteRange
@@ -42,8 +43,13 @@ def _wrong(run: tuple[tuple[Op, ...], ...], change: Callable[..., Any]) -> str:
     for number, ops in enumerate(run, start=1):
         store, _ = apply(store, Txn(success=ops))
         given = dict(keys)
-        changed = change(keys, revision, ops)
         done = "After " + ", then ".join(map(_told, run[:number]))
+        try:
+            changed = change(keys, revision, ops)
+        except HandlerError:
+            raise
+        except Exception as error:
+            return f"{done}: change() fails: {type(error).__name__}: {error}."
         if keys != given:
             return f"{done}: change() has altered the keys that it was given; make a new dict, dict(keys)."
         if not (isinstance(changed, tuple) and len(changed) == 2 and isinstance(changed[0], dict)):

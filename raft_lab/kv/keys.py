@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 FROM_KEY = b"\0"
 """As `range_end`: all keys from `key` on."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyValue:
+class Brief:
+    """A message of etcd's: what it does not say, zeros and nothing, is not printed, as protobuf does not write it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        said = [(part.name, getattr(self, part.name)) for part in fields(self)]  # type: ignore[arg-type]
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in said if value)})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class KeyValue(Brief):
     """A key as it stands (`mvccpb.KeyValue`).
 
     Attributes:
@@ -33,8 +43,8 @@ class KeyValue:
         return f"{shown(self.key)} = {shown(self.value)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+@dataclass(frozen=True, slots=True, repr=False)
+class Event(Brief):
     """One change of one key: a put with what was put, or a deletion with only key and revision.
 
     `prev_kv` is what stood there before, if it was asked for.

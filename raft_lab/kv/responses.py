@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from raft_lab.kv.keys import Event, KeyValue
+from raft_lab.kv.keys import Brief, Event, KeyValue
 
 
-@dataclass(frozen=True, slots=True)
-class RangeResponse:
+@dataclass(frozen=True, slots=True, repr=False)
+class RangeResponse(Brief):
     """The keys found; `count` is how many are in the range whatever the limit, `more` whether the limit cut it."""
 
     revision: int = 0
@@ -22,8 +22,8 @@ class RangeResponse:
     count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class PutResponse:
+@dataclass(frozen=True, slots=True, repr=False)
+class PutResponse(Brief):
     """Written at `revision`; `prev_kv` is what stood there, if it was asked for and there was something."""
 
     revision: int = 0
@@ -107,8 +107,8 @@ class LeaseExpireResponse:
     expired: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class WatchResponse:
+@dataclass(frozen=True, slots=True, repr=False)
+class WatchResponse(Brief):
     """What a watcher is told.
 
     Attributes:

@@ -8,6 +8,7 @@ from raft_lab.kv.requests import (
     Compaction,
     Compare,
     DeleteRange,
+    KeyValue,
     LeaseGrant,
     Put,
     Range,
@@ -15,6 +16,7 @@ from raft_lab.kv.requests import (
     SortTarget,
     Txn,
     WatchCreate,
+    WatchResponse,
 )
 
 
@@ -69,3 +71,10 @@ def test_who_asks_for_nonsense_hears_it_and_the_cluster_does_not():
         with pytest.raises(TypeError, match=r"is a (whole number|list)"):
             ask()
     assert cluster.now is cluster.tape.start
+
+
+def test_what_is_nothing_is_not_printed():
+    assert repr(KeyValue(b"a", b"1", 2, 3, 2)) == (
+        "KeyValue(key=b'a', value=b'1', create_revision=2, mod_revision=3, version=2)"
+    )
+    assert repr(WatchResponse(canceled=True, compact_revision=5)) == "WatchResponse(canceled=True, compact_revision=5)"

@@ -51,6 +51,14 @@ def test_what_changed_is_listed_in_words(lab: LabPage) -> None:
     assert lab.text(".rl-changes") == "Changed: 1 message less in flight"
 
 
+def test_a_step_that_carries_its_whole_frame_has_not_changed_all_logs(lab: LabPage) -> None:
+    cluster = Cluster(3, seed=1)
+    cluster.run_until(leader=True)
+    cluster.run(800)  # nothing but heartbeats
+    lab.show(Recorded(cluster), cursor=64)
+    assert lab.text(".rl-changes") == "Changed: 1 message less in flight"
+
+
 def test_what_changed_is_underlined_in_ring_and_ledger(lab: LabPage) -> None:
     lab.show(Recorded(election()), cursor=2)
     underlined = """() => [...document.querySelectorAll(".rl-ring text, .rl-ledger span")]

@@ -54,8 +54,9 @@ function serverChanges(old, now) {
   note("vote", old.voted_for !== now.voted_for && now.voted_for === "" && old.term === now.term, "vote forgotten");
   const votes = Object.keys(now.votes).filter((peer) => !old.votes[peer]);
   note("votes", votes.length > 0 && now.role === old.role, `vote of ${votes.join(", ")}`);
-  note("log", old.log !== now.log || old.first_index !== now.first_index, logWords(old, now));
-  note("disk", old.durable_index !== now.durable_index && old.log === now.log, `on disk up to ${now.durable_index}`);
+  const log = logWords(old, now);
+  note("log", log !== "", log);
+  note("disk", old.durable_index !== now.durable_index && log === "", `on disk up to ${now.durable_index}`);
   note("commit", old.commit_index !== now.commit_index, `committed up to ${now.commit_index}`);
   note("applied", old.last_applied !== now.last_applied && old.commit_index === now.commit_index, `applied up to ${now.last_applied}`);
   note("reads", Object.keys(old.reads ?? {}).join() !== Object.keys(now.reads ?? {}).join(), readWords(old, now));
@@ -71,8 +72,10 @@ function serverChanges(old, now) {
   return found;
 }
 
-/** @param {Server} old @param {Server} now */
-function logWords(old, now) {
+/** What became of a log, or "". A step that carries its whole frame has all logs anew, those too that are as they were.
+ * @param {Server} old @param {Server} now */
+export function logWords(old, now) {
+  if (old.log === now.log && old.first_index === now.first_index) return "";
   const parts = [];
   if (now.first_index > old.first_index) parts.push(`compacted up to ${now.first_index - 1}`);
   let same = Math.min(old.last_index, now.last_index);
@@ -80,7 +83,7 @@ function logWords(old, now) {
   while (same >= from && old.log[same] !== now.log[same] && old.log[same]?.term !== now.log[same]?.term) same -= 1;
   if (old.last_index > same) parts.push(`entries ${span(same + 1, old.last_index)} removed`);
   if (now.last_index > same && now.last_index >= now.first_index) parts.push(`entry ${span(Math.max(same + 1, now.first_index), now.last_index)} appended`);
-  return parts.join(", ") || "log";
+  return parts.join(", ");
 }
 
 /** @param {number} first @param {number} last */

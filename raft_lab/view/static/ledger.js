@@ -1,6 +1,7 @@
 // @ts-check
 import { hueOf, keep, make, put, say, show } from "./dom.js";
 import { leaderOf, membershipWords, readConfiguration, roleWords } from "./cluster.js";
+import { logWords } from "./changes.js";
 
 /** The ledger: every server's log, aligned by index. Only what is in sight is drawn once logs are long. */
 
@@ -107,7 +108,7 @@ export class Ledger {
     let index = 0;
     for (const [id, server] of Object.entries(frame.servers)) {
       const old = before?.servers[id];
-      if (old ? old.log !== server.log : id === leaderOf(frame)) index = Math.max(index, server.last_index);
+      if (old ? logWords(old, server) : id === leaderOf(frame)) index = Math.max(index, server.last_index);
     }
     if (!index || this.#columns <= this.#room) return;
     const left = (index - 2) * SLOT_WIDTH;
@@ -261,9 +262,10 @@ function paintCell(cell, index, entry, server, leader, before) {
   say(cell.text, members ? shortConfiguration(members) : shortText(entry.text));
 }
 
-/** A command in the room of a cell: its beginning and its end, by which commands differ: "set…new", "Com…2X". @param {string} text */
+/** A command in the room of a cell: its beginning and its end, by which commands differ: "set…new", "put…ccc". @param {string} text */
 export function shortText(text) {
   if (text.length <= 7) return text;
+  text = text.replace(/ --\S+|'/g, ""); // quotes and options of etcdctl say little
   return `${text.slice(0, 3).trim()}…${text.slice(-3).replace(/^.* /, "")}`;
 }
 
