@@ -274,14 +274,25 @@ class Electors:
         self._go_on_from_here()
         self._clients.run(lasting_us(seconds) / 1000)
 
-    def run_until(self, condition: Callable[[Electors], bool], max_steps: int = 100_000) -> None:
+    def run_until(self, condition: Callable[[Electors], bool], seconds: float = 120) -> None:
         """Let everything go on until something is so.
 
+        Args:
+            condition: a function of these electors.
+            seconds: of the cluster's time; after so many it is given up.
+
         Raises:
-            ActionRefused: it did not come about.
+            ActionRefused: it did not come about; what happened meanwhile has happened.
         """
         self._go_on_from_here()
-        self._clients.run_until(lambda: condition(self), max_steps)
+        end_us = self.now_us + lasting_us(seconds)
+        self._clients.run_until(lambda: condition(self) or self.now_us >= end_us, max_steps=1_000_000)
+        if self.now_us >= end_us and not condition(self):
+            stand = "; ".join(map(str, self.pods.values()))
+            raise ActionRefused(
+                f"in {seconds:g} s of the cluster's time it did not come about ({stand}); "
+                "do something to a pod first, or give it longer: run_until(condition, seconds=…)"
+            )
 
     # For people
 

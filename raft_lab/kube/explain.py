@@ -32,7 +32,7 @@ class Explanation:
     def _repr_html_(self) -> str:
         cells = (
             f'<tr><th scope="row" style="text-align: left">{escape(name)}</th>'
-            f'<td style="text-align: left"><code>{escape(value)}</code></td>'
+            f'<td style="text-align: left"><code style="white-space: nowrap">{escape(value)}</code></td>'
             f'<td style="text-align: left">{escape(words)}</td></tr>'
             for name, value, words in self.rows
         )
@@ -99,7 +99,7 @@ def _duration(record: LeaderElectionRecord) -> str:
 def _renewed(record: LeaderElectionRecord) -> str:
     words = "when the holder last said that it is there, by its own wall clock"
     if record.acquire_time_us is not None and record.renew_time_us is not None:
-        words += f": {(record.renew_time_us - record.acquire_time_us) / 1e6:g} s after it began to lead"
+        words += f": {(record.renew_time_us - record.acquire_time_us) / 1e6:.1f} s after it began to lead"
     return f"{words}. Nobody compares it with a clock; it only has to change"
 
 

@@ -13,7 +13,8 @@ from typing import Any
 from raft_lab.kube.processes import Ask, Context, NoAnswer, Program, Sleep
 from raft_lab.kv.calls import Unknown
 from raft_lab.kv.errors import EtcdError
-from raft_lab.kv.requests import Compare, CompareResult, CompareTarget, Put, Range, Txn, TxnResponse
+from raft_lab.kv.requests import Compare, CompareResult, CompareTarget, Put, Range, Txn
+from raft_lab.kv.responses import RangeResponse, TxnResponse
 
 NONE, RESOURCE_VERSION, TRANSITIONS = "none", "resourceVersion", "leaseTransitions"
 FENCING = (NONE, RESOURCE_VERSION, TRANSITIONS)
@@ -74,6 +75,17 @@ class Guarded:
     def was_stale(self, response: Any) -> bool:
         """Whether the store has refused a write by this response."""
         return isinstance(response, TxnResponse) and response.succeeded
+
+    def shown(self, request: Any) -> int:
+        """The token that a write shows, or would show."""
+        put: Any = request.failure[0] if isinstance(request, Txn) else request
+        return _write(put.value, 0).token
+
+    def newest(self, refusal: TxnResponse) -> int:
+        """The token that was seen when a write was refused."""
+        [stands] = refusal.responses
+        assert isinstance(stands, RangeResponse)
+        return _write(stands.kvs[0].value, 0).token
 
     def answered(self, request: Any, response: Any) -> None:
         """The store has answered this: has it refused a write?"""

@@ -178,10 +178,7 @@ class ElectionRecording:
 
     def _answered(self, call: Call, at: int) -> Json:
         if call.to == "store":
-            stale = self.electors.guarded.was_stale(call.outcome)
-            letter = call.pod.rsplit("-", 1)[-1][:1]
-            text = f"{call.pod} writes: {'refused, its token is too old' if stale else 'taken'}"
-            return _mark("resource", "rejected" if stale else "accepted", at, call.pod, letter, text)
+            return self._written_by_a_leader(call, at)
         verb = _verb(call)
         if isinstance(call.outcome, ApiError):
             if call.outcome.code == 404 and isinstance(call.request, Get):
@@ -197,6 +194,15 @@ class ElectionRecording:
         revision = int(call.outcome["metadata"]["resourceVersion"])
         self._by[revision] = call.pod
         return _mark("api", *self._written(revision, at, call.pod))
+
+    def _written_by_a_leader(self, call: Call, at: int) -> Json:
+        guarded = self.electors.guarded
+        token = f" with token {guarded.shown(call.request)}" if guarded.fencing != NONE else ""
+        if guarded.was_stale(call.outcome):
+            old = f"refused:{token.removeprefix(' with')} is older than {guarded.newest(call.outcome)}"
+            return _mark("resource", "rejected", at, call.pod, old, f"{call.pod} writes{token}: {old}")
+        letter = call.pod.rsplit("-", 1)[-1][:1]
+        return _mark("resource", "accepted", at, call.pod, letter, f"{call.pod} writes{token}: taken")
 
     def _written(self, revision: int, at: int, pod: str) -> tuple[str, int, str, str, str]:
         leases = self.electors.leases

@@ -365,6 +365,16 @@ def test_what_cannot_be_done_is_refused_in_a_sentence():
         electors.pause("a", 3)
 
 
+def test_whoever_waits_for_what_never_comes_is_told_so():
+    electors = started(quiet(), "a", "b", seconds=10)
+    before = electors.now_us
+    with pytest.raises(ActionRefused, match=r"in 30 s .* did not come about \(a: running, believes to lead, works; b:"):
+        electors.run_until(lambda e: e.leader == "b", seconds=30)
+    assert electors.now_us == pytest.approx(before + 30 * SECOND, abs=SECOND)
+    with pytest.raises(ValueError, match="0 seconds"):
+        electors.run_until(lambda e: e.leader == "b", seconds=0)
+
+
 def test_pods_do_not_go_back_with_the_cluster():
     electors = started(with_raft(), "a", "b", seconds=10)
     cluster, last = electors.cluster, electors.views[-1][0]

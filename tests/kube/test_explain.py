@@ -23,7 +23,7 @@ def test_the_annotation_of_the_talk_field_by_field():
         "who leads: by custom the name of its pod",
     )
     assert "change for 10 s" in told["leaseDurationSeconds"][1]
-    assert "1775 s after it began to lead" in told["renewTime"][1]
+    assert "1775.0 s after it began to lead" in told["renewTime"][1]
     assert "from it 0 says nothing" in told["leaderTransitions"][1]
 
 

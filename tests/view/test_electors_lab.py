@@ -132,17 +132,45 @@ def test_a_click_is_a_line_of_python(wish: dict[str, Any], code: str) -> None:
     assert by_hand.timeline.intervals() == by_code.timeline.intervals()
 
 
-def test_one_click_waits_for_another_leader_and_says_if_there_is_none() -> None:
+def test_one_click_waits_for_another_leader() -> None:
     electors = elected()
     shown, old = Shown(electors), electors.leader
     electors.crash(str(old))
     shown.asks(do="until_leader")
     assert electors.leader not in (None, old)
 
-    refused = shown.asks(do="until_leader")
 
-    assert refused["type"] == "refused"
-    assert refused["text"] == f"In 120 s the leader has not changed: {electors.leader} leads all the time."
+def test_next_leader_is_refused_at_once_while_nothing_hinders_the_one_who_leads() -> None:
+    electors = elected()
+    before = electors.now_us
+
+    refused = Shown(electors).asks(do="until_leader")
+
+    assert (refused["type"], electors.now_us) == ("refused", before)
+    leads = f"{electors.leader} leads and renews its lease, so nobody follows it."
+    assert refused["text"] == f"{leads} Crash, pause or cut {electors.leader} first."
+
+
+def test_next_leader_is_refused_at_once_without_a_majority_of_servers() -> None:
+    electors = elected()
+    electors.crash(str(electors.leader))
+    for server in electors.cluster.servers[:2]:
+        electors.cluster.crash(server)
+    before = electors.now_us
+
+    refused = Shown(electors).asks(do="until_leader")
+
+    assert refused["text"].startswith("S1, S2 are crashed: without a majority")
+    assert electors.now_us == before
+
+
+def test_whoever_waits_for_a_leader_that_does_not_come_is_told_so() -> None:
+    electors = elected()
+    electors.pause(str(electors.leader), 3)  # too short for the others
+
+    refused = Shown(electors).asks(do="until_leader")
+
+    assert refused["text"].startswith(f"60 s have gone by, and {electors.leader} still leads.")
 
 
 @pytest.mark.parametrize(

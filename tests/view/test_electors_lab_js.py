@@ -69,11 +69,16 @@ def test_two_workers_at_once_are_said_drawn_and_named(lab: LabPage) -> None:
     picture = Picture(lab, electors)
     first, second = sorted(electors.workers)
 
-    assert picture.sentence == f"⚠ {first} and {second} work at the same time. The resource refuses the older token."
+    old, new = sorted(pod.turn.version for pod in electors.pods.values() if pod.turn)
+    takes = f"The resource takes token {new}, and refuses token {old}."
+    assert picture.sentence == f"⚠ {first} and {second} work at the same time. {takes}"
     clash = lab.page.locator('.el-clash[data-what="works"]')
-    assert clash.locator("text").text_content() == "⚠ 2 work"
+    assert str(clash.locator("text").text_content()).startswith("⚠ 2 work for ")
     assert " work at the same time, from " in str(clash.locator("title").text_content())
     assert lab.page.locator('.el-lanes .el-mark[data-what="rejected"]').count() == len(electors.guarded.rejected) > 0
+    refused = lab.page.locator('.el-mark-text[data-what="rejected"]')
+    assert refused.text_content() == f"refused: token {old} is older than {new}"
+    assert lab.page.locator('.el-hot[data-what="works"]').count() == 2
 
     picture.look(woke - 1)
     assert "work at the same time" not in picture.sentence
@@ -154,7 +159,7 @@ def test_a_button_says_what_it_undoes(lab: LabPage) -> None:
 
     for pod, name, verb in (
         ("pod-a", "Restart", "restart"),
-        ("pod-b", "Rejoin", "mend"),
+        ("pod-b", "Mend", "mend"),
         ("pod-c", "Resume", "resume"),
     ):
         picture.pod(pod).get_by_role("button", name=name).click()
@@ -223,6 +228,27 @@ def test_a_refusal_is_said_in_the_picture(lab: LabPage) -> None:
     assert lab.text(".el-lately") == "pod-a does not run: it is crashed"
 
 
+def test_a_refusal_stays_until_something_else_is_asked_for(lab: LabPage) -> None:
+    electors = elected()
+    picture = Picture(lab, electors)
+    lab.button("Next leader").click()
+    lab.kernel_says(type="refused", text="pod-a leads and renews its lease")
+    picture.told()
+    assert lab.text(".el-lately[data-refused]") == "pod-a leads and renews its lease"
+    lab.button("Run 1 s").click()
+    assert lab.page.locator(".el-lately[data-refused]").count() == 0
+
+
+def test_one_sees_at_once_who_is_of_which_layer_and_what_the_marks_mean(lab: LabPage) -> None:
+    electors, _ = paused()
+    lab.page.set_viewport_size({"width": 1000, "height": 760})
+    Picture(lab, electors, LIGHT, 960)
+    for part in (".el-heads", ".el-legend", ".el-card .rl-ring"):
+        box = lab.page.locator(part).bounding_box()
+        assert box
+        assert box["y"] + box["height"] <= 780  # what JupyterLab shows of a notebook on a screen of 900
+
+
 def test_without_a_kernel_one_can_look_and_nothing_else(lab: LabPage) -> None:
     electors, _ = paused()
     picture = Picture(lab, electors)
@@ -248,12 +274,16 @@ def test_other_pods_are_another_picture(lab: LabPage) -> None:
 @pytest.mark.parametrize("css", [LIGHT, DARK], ids=["light", "dark"])
 def test_it_fits_at_any_width_and_knows_its_theme(lab: LabPage, width: int, css: str) -> None:
     electors, _ = paused()
+    electors.cut("pod-b")
+    electors.pause("pod-b", 20)  # its buttons are at their widest
     lab.page.set_viewport_size({"width": width + 60, "height": 1200})
     Picture(lab, electors, css, width)
     root = lab.page.locator(".raft-electors")
     assert root.get_attribute("data-theme") == ("dark" if css == DARK else "light")
     wide = root.evaluate("e => [e, ...e.querySelectorAll('.el-acts')].map(part => part.scrollWidth - part.clientWidth)")
     assert max(wide) <= 0
+    heads = root.evaluate("e => [...e.querySelectorAll('.el-head')].map(h => h.scrollHeight - h.clientHeight)")
+    assert max(heads) <= 0
     ends = root.evaluate("e => [...e.querySelectorAll('.el-head')].map((h, i) => h.getBoundingClientRect().bottom)")
     rules = root.evaluate("e => [...e.querySelectorAll('.el-rule')].map(r => r.getBoundingClientRect().bottom)")
     assert [round(end) for end in ends] == pytest.approx([round(rule) for rule in rules], abs=1.5)

@@ -1,7 +1,9 @@
 // @ts-check
 import { make, prefersStillness, put, say, show } from "./dom.js";
 import { ElectionRecord, seconds } from "./record.js";
-import { POD_ROW, ROWS, Reigns, marksLegend } from "./reigns.js";
+import { marksLegend } from "./moments.js";
+import { Reigns } from "./reigns.js";
+import { POD_ROW, ROWS } from "./rows.js";
 import { PodControls, RowHead, smallButton } from "./pods.js";
 import { LeaseView } from "./lease.js";
 import { Ring } from "./ring.js";
@@ -26,6 +28,8 @@ class Electors {
   #playing = false;
   #waits = false;
   #dead = false;
+  /** Why what was asked for last is not done. */
+  #refused = "";
   #motion = 0;
   #window = 60e6;
   #sentence = make("p", { class: "el-sentence", role: "status" });
@@ -42,7 +46,7 @@ class Electors {
   #heads = make("div", { class: "el-heads" });
   #lease = new LeaseView();
   #ring = new Ring(() => {});
-  #ringTitle = make("h4", {}, "The Raft cluster below etcd");
+  #ringTitle = make("h4", {}, "The servers of etcd, on Raft");
   #crash = smallButton("Crash leader", () => this.#ask({ do: "crash_server" }));
   #restart = smallButton("Restart", () => this.#ask({ do: "restart_servers" }));
   #listener = (/** @type {any} */ content) => this.#hear(content);
@@ -54,16 +58,17 @@ class Electors {
     const { pods } = this.record.picture;
     const ask = (/** @type {Record<string, unknown>} */ wish) => this.#ask(wish);
     this.pods = pods.map((pod) => new PodControls(pod, ask, () => Number(this.#seconds.value) || 20));
-    this.rows = { resource: new RowHead("their writes", ROWS.resource), api: new RowHead("API server", ROWS.api), etcd: new RowHead("etcd", ROWS.etcd), raft: new RowHead("Raft", ROWS.raft, this.#crash, this.#restart) };
+    this.rows = { resource: new RowHead("Writes", ROWS.resource), api: new RowHead("API server", ROWS.api), etcd: new RowHead("etcd", ROWS.etcd), raft: new RowHead("Raft", ROWS.raft, this.#crash, this.#restart) };
     this.#heads.append(...this.pods.map(({ element }) => element), ...Object.values(this.rows).map(({ element }) => element));
+    this.rows.resource.element.append(make("div", { class: "el-letters", "aria-hidden": "true" }, ...pods.map((pod) => make("span", {}, (pod.split("-").at(-1) ?? "").slice(0, 1)))));
     for (const { element } of this.pods) element.style.height = `${POD_ROW}px`;
     this.reigns = new Reigns(this.record, (t) => this.#look(t), () => this.#paint());
     const title = make("strong", { class: "rl-title" }, this.record.picture.title);
     const says = make("div", { class: "el-said" }, this.#sentence, this.#lately);
     const stage = make("div", { class: "el-stage" }, this.#heads, this.reigns.element);
     const ring = make("section", { class: "el-card", "data-card": "raft" }, this.#ringTitle, this.#ring.element);
-    const cards = make("div", { class: "el-cards" }, this.#lease.record, this.#lease.etcd, ring);
-    const body = make("div", { class: "rl-body" }, title, says, this.#bar(), stage, this.#scrubber(), cards, marksLegend());
+    const cards = make("div", { class: "el-cards" }, ring, this.#lease.record, this.#lease.etcd);
+    const body = make("div", { class: "rl-body" }, title, says, this.#bar(), stage, marksLegend(), this.#scrubber(), cards);
     this.root = make("div", { class: "raft-lab raft-electors", tabindex: "-1", role: "region", "aria-label": "Leader election in Kubernetes" }, body);
     show(title, this.record.picture.title !== "");
     this.root.addEventListener("keydown", (event) => this.#onKey(event));
@@ -143,6 +148,7 @@ class Electors {
   /** @param {Record<string, unknown>} wish */
   #ask(wish) {
     if (this.#waits && wish.do === "run") return;
+    if (!wish.quiet) this.#refused = "";
     try {
       this.model.send(wish);
       this.#dead = this.root?.closest(".jupyter-widgets-disconnected") !== null;
@@ -164,10 +170,8 @@ class Electors {
     this.#waits = false;
     if (content.type === "refused") {
       this.#playing = false;
-      put(this.#sentence, "data-alarm", "true");
-      this.#paint();
-      say(this.#lately, content.text);
-      return;
+      this.#refused = content.text;
+      return this.#paint();
     }
     const before = this.record.now;
     this.record.add(content.news);
@@ -206,7 +210,8 @@ class Electors {
     const { text, alarm } = record.sentence(t);
     say(this.#sentence, (alarm ? "⚠ " : "") + text);
     put(this.#sentence, "data-alarm", alarm ? "true" : null);
-    say(this.#lately, record.lately(t) || "Run 1 s, or press Play, and watch.");
+    put(this.#lately, "data-refused", this.#refused ? "true" : null);
+    say(this.#lately, this.#refused || record.lately(t) || "Run 1 s, or press Play, and watch.");
     say(this.#clock, t < record.now ? `${seconds(t)} of ${seconds(record.now)}` : seconds(t));
     say(this.#code, record.picture.code);
     put(this.#slider, "max", record.now);
@@ -246,6 +251,7 @@ class Electors {
     const { marks, spans, open } = record.picture;
     const count = (/** @type {string} */ what) => marks.filter((mark) => mark.lane === "resource" && mark.what === what && mark.at <= t).length;
     const refused = count("rejected");
+    put(this.rows.resource.element, "data-refused", refused ? "true" : null);
     this.rows.resource.says(record.picture.fenced ? `${count("accepted")} taken, ${refused} refused` : `${count("accepted")} taken, no fence`);
     const version = record.version(t);
     this.rows.api.says(version ? `holder: ${version.holder || "nobody"}` : "no record yet");

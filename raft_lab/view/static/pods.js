@@ -51,7 +51,7 @@ export class PodControls {
     [this.#paused, this.#down, this.#isCut] = [has("paused", now), has("down", now), has("cut", now)];
     say(this.#pause, this.#paused ? "Resume" : "Pause");
     say(this.#crash, this.#down ? "Restart" : "Crash");
-    say(this.#cut, this.#isCut ? "Rejoin" : "Cut");
+    say(this.#cut, this.#isCut ? "Mend" : "Cut");
     for (const control of [this.#pause, this.#crash, this.#cut, this.#speed]) put(control, "disabled", dead || (this.#down && control !== this.#crash) ? "" : null);
     const clock = record.picture.clocks[this.pod] ?? "1";
     if (document.activeElement !== this.#speed && this.#speed.value !== clock) {

@@ -109,6 +109,13 @@ export class ElectionRecord {
     return way < 0 ? times.filter((at) => at < t).at(-1) ?? 0 : times.find((at) => at > t) ?? this.now;
   }
 
+  /** What becomes of the writes of several. @param {string[]} workers @param {number} t */
+  #guards(workers, t) {
+    if (!this.picture.fenced) return `The resource takes what ${workers.length === 2 ? "both" : "all of them"} write.`;
+    const tokens = workers.map((pod) => this.span(pod, "works", t)?.text ?? "").sort((a, b) => Number(a.split(" ")[1]) - Number(b.split(" ")[1]));
+    return `The resource takes ${tokens.at(-1)}, and refuses ${listed(tokens.slice(0, -1))}.`;
+  }
+
   /** The newest thing at a time that is worth a line. @param {number} t */
   lately(t) {
     const mark = this.picture.marks.findLast(({ at, what }) => at <= t && !EVERYDAY.has(what));
@@ -119,8 +126,7 @@ export class ElectionRecord {
   sentence(t) {
     const [workers, believers, version] = [this.who("works", t), this.who("believes", t), this.version(t)];
     if (workers.length > 1) {
-      const guard = this.picture.fenced ? "The resource refuses the older token." : "The resource takes what both write.";
-      return { text: `${listed(workers)} work at the same time. ${guard}`, alarm: true };
+      return { text: `${listed(workers)} work at the same time. ${this.#guards(workers, t)}`, alarm: true };
     }
     if (believers.length > 1) return { text: `${listed(believers)} believe to lead at the same time.`, alarm: true };
     const left = version && version.holder && version.until > t ? version.until - t : 0;
