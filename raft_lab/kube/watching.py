@@ -46,7 +46,7 @@ def begin(request: Watch) -> Program:
         after = found.revision
     if request.initial_events and request.bookmarks:
         told.append(bookmark(request, after, all_told=True))
-    return Begun(tuple(told), WatchCreate(key, end, after + 1, prev_kv=True))
+    return Begun(tuple(told), WatchCreate(key, end, after + 1, prev_kv=True, progress_notify=request.bookmarks))
 
 
 def events(request: Watch, response: WatchResponse) -> tuple[Object, ...]:

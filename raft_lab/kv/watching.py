@@ -31,6 +31,11 @@ class Told:
         """Whether it was canceled: what it asks for is compacted away, or it makes no sense."""
 
     @property
+    def revision(self) -> int:
+        """Everything up to this revision was told."""
+        return max(self.next_revision - 1, 0)
+
+    @property
     def events(self) -> tuple[Event, ...]:
         """All changes that it was told of."""
         return tuple(event for response in self.responses for event in response.events)
@@ -53,6 +58,8 @@ class Told:
                 self.next_revision = response.revision + 1
             if response.events:
                 self.next_revision = max(self.next_revision, response.events[-1].kv.mod_revision + 1)
+            elif not (response.created or response.canceled):  # progress: nothing was missed up to here
+                self.next_revision = max(self.next_revision, response.revision + 1)
             if response.canceled or response.events:
                 self.responses.append(response)
                 self.ended |= response.canceled
@@ -85,6 +92,10 @@ class Watch(Told):
         self._stream = Stream()
         self._store: Store | None = None
         self.look(world)
+
+    @property
+    def revision(self) -> int:
+        return max(super().revision, self._store.revision if self._store is not None else 0)
 
     def look(self, world: World) -> int:
         """Take what there is to be told now; answers with how many responses came."""

@@ -7,6 +7,7 @@ The messages live in a pool of their own, so that other libraries may bring etcd
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
@@ -35,9 +36,17 @@ def _lines() -> Iterator[tuple[str, str, list[str]]]:
                 yield package, name, parts
 
 
-@functools.cache
+_MAKING = threading.Lock()
+
+
 def _classes() -> dict[str, Any]:
-    """The class of every message, by its name without the package."""
+    """The class of every message, by its name without the package; for all threads the same ones."""
+    with _MAKING:
+        return _made_classes()
+
+
+@functools.cache
+def _made_classes() -> dict[str, Any]:
     try:
         from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
     except ImportError:

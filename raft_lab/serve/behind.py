@@ -16,7 +16,11 @@ Tell = Callable[[tuple[WatchResponse, ...]], None]
 
 
 class Ends(Protocol):
-    """Something that goes on until it is canceled."""
+    """A watch, which goes on until it is canceled."""
+
+    @property
+    def revision(self) -> int:
+        """Everything up to this revision was told."""
 
     def cancel(self) -> None:
         """End it; may be called more than once."""
@@ -78,6 +82,7 @@ class _Watching:
         self._behind = behind
         self._tell = tell
         self._ended = False
+        self._revision = 0
         self._watch: Any = None
         self._forget: Callable[[], None] = lambda: None
         behind._pool.submit(self._begin, request)
@@ -97,10 +102,16 @@ class _Watching:
     def _take(self) -> None:
         if self._ended or self._watch is None:
             return
+        revision = self._watch.revision  # before looking: what comes meanwhile is later
         told = tuple(self._watch.responses)
         del self._watch.responses[: len(told)]
         if told:
             self._tell(told)
+        self._revision = revision
+
+    @property
+    def revision(self) -> int:
+        return self._revision
 
     def cancel(self) -> None:
         if not self._ended:

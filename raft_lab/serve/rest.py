@@ -53,12 +53,13 @@ class Address:
 
 
 def address_of(path: str) -> Address | None:
-    """What a path names, or None."""
+    """What a path names, or None. It is split as Go's server has it: decoded, so that no name holds a slash."""
+    path = unquote(path)
     for group in discovery.GROUPS:
         root = discovery.root_of(group) + "/"
         if path.startswith(root):
             by_plural = {kind.plural: kind for kind in discovery.kinds_of(group)}
-            match [unquote(part) for part in path[len(root) :].rstrip("/").split("/")]:
+            match path[len(root) :].rstrip("/").split("/"):
                 case [plural] if plural in by_plural:
                     return Address(by_plural[plural])
                 case ["namespaces", name] if not group:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import time
@@ -15,6 +16,7 @@ from raft_lab.kube.requests import Object, Watch
 from raft_lab.kube.watching import Begun, bookmark, events, failed
 from raft_lab.kv.requests import WatchResponse
 from raft_lab.serve import bodies
+from raft_lab.serve.behind import Ends
 from raft_lab.serve.shapes import Shape
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ LONGEST_SECONDS = (1800, 3600)
 REQUEST_SECONDS = 60.0
 """How long a request may take if it does not say; and how long a watch may take to begin."""
 BOOKMARK_SECONDS = 60.0
+SLACK_SECONDS = 1.0
+"""So long after its time a client that does not read is cut off."""
 LAST_BOOKMARK_SECONDS = 1.5
 """So long before its end a watcher is told once more how far it has come."""
 MOST_WAITING = 10_000
@@ -40,17 +44,21 @@ async def stream(rest: Rest, http: web.Request, request: Watch, shape: Shape) ->
     """Answer with all that a watcher is told."""
     seconds = bodies.number(http.query, "timeoutSeconds") or random.uniform(*LONGEST_SECONDS)  # noqa: S311
     begun: Begun = (await rest.within(rest.ask(request), REQUEST_SECONDS)).body
-    inbox = Inbox()
+    response = web.StreamResponse(headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"})
+    deadline = asyncio.timeout(seconds + SLACK_SECONDS)
+    inbox = Inbox(deadline)
     watching = rest.behind.watch(begun.create, inbox.put)
     rest.watchers += 1
     try:
-        response = web.StreamResponse(
-            headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
-        )
-        await response.prepare(http)
-        await Watcher(request, shape, response, begun).run(inbox, seconds)
+        async with deadline:
+            await response.prepare(http)
+            await Watcher(request, shape, response, begun).run(inbox, watching, seconds)
         return response
     except ConnectionError:  # the client is gone
+        return response
+    except TimeoutError:  # it does not read
+        if http.transport is not None:
+            http.transport.abort()
         return response
     finally:
         rest.watchers -= 1
@@ -58,17 +66,27 @@ async def stream(rest: Rest, http: web.Request, request: Watch, shape: Shape) ->
 
 
 class Inbox:
-    """What a watcher is yet to be told."""
+    """What a watcher is yet to be told.
 
-    def __init__(self) -> None:
+    Args:
+        deadline: comes at once for who is too far behind.
+    """
+
+    def __init__(self, deadline: asyncio.Timeout) -> None:
         self._waiting: list[WatchResponse] = []
         self._came = asyncio.Event()
-        self.overflown = False
+        self._deadline = deadline
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing."""
+        return not self._waiting
 
     def put(self, responses: tuple[WatchResponse, ...]) -> None:
         """Something new."""
         if len(self._waiting) + len(responses) > MOST_WAITING:
-            self.overflown = True
+            with contextlib.suppress(RuntimeError):  # it has come already
+                self._deadline.reschedule(asyncio.get_running_loop().time())
         else:
             self._waiting += responses
         self._came.set()
@@ -94,7 +112,7 @@ class Watcher:
         self.begun = begun
         self.revision = begun.create.start_revision - 1
 
-    async def run(self, inbox: Inbox, seconds: float) -> None:
+    async def run(self, inbox: Inbox, watching: Ends, seconds: float) -> None:
         """Tell it everything, until its time is over."""
         clock = asyncio.get_running_loop().time
         ends = clock() + seconds
@@ -104,11 +122,11 @@ class Watcher:
         while (now := clock()) < ends:
             next_moment = min(ends, next_bookmark) if self.request.bookmarks else ends
             responses = await inbox.take(next_moment - now)
-            if inbox.overflown:
-                return
             for response in responses:
                 if not await self._told(response):
                     return
+            if inbox.is_empty:  # it has missed nothing, though much may have happened that does not concern it
+                self.revision = max(self.revision, watching.revision)
             if self.request.bookmarks and clock() >= next_bookmark:
                 await self.tell([bookmark(self.request, self.revision)])
                 next_bookmark = ends + 1 if clock() >= last_bookmark else min(clock() + BOOKMARK_SECONDS, last_bookmark)

@@ -37,6 +37,11 @@ class Watching:
         """Whether it was told that it is over."""
         return self._watch is not None and self._watch.ended
 
+    @property
+    def revision(self) -> int:
+        """Everything up to this revision was told."""
+        return self._watch.revision if self._watch is not None else 0
+
     def cancel(self) -> None:
         """Stop watching; may be called from any thread, and more than once."""
         self._forget(self)

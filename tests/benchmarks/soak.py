@@ -131,7 +131,7 @@ def line(minute, process, folder, load):
         if times
     )
     told = f"{minute:4.1f} min  {memory:6.1f} MB  {threads:3} threads  files {files} MB   {waits}"
-    print(f"{told}  revision {load.revisions}  errors {len(load.errors)}", flush=True)
+    print(f"{told}  revision {load.revisions}  errors {len(load.errors)} {load.errors[-1:]}", flush=True)
 
 
 def main(minutes):
@@ -153,7 +153,7 @@ def main(minutes):
                 time.sleep(max(begun + 60 * minute - time.monotonic(), 0))
                 line(minute, process, folder, load)
             load.end()
-            whole = list(range(2, max(load.revisions, *(seen[-1] for seen in load.seen)) + 1))
+            whole = list(range(2, max(load.revisions, *(max(seen, default=0) for seen in load.seen)) + 1))
             right = sum(seen == whole for seen in load.seen)
             print(f"{right} of {WATCHERS} watchers saw each of {len(whole)} revisions once; errors: {load.errors[:5]}")
         finally:

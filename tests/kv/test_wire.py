@@ -1,5 +1,8 @@
 """Values and etcd's messages say the same."""
 
+import subprocess
+import sys
+
 import pytest
 
 from raft_lab.kv import wire
@@ -50,6 +53,29 @@ def test_a_value_comes_back_from_its_message(value):
 def test_a_compare_with_the_wrong_kind_of_number_compares_with_0():
     message = wire.message_class("Compare")(key=b"a", target=CompareTarget.MOD, version=7)
     assert wire.to_value(message) == Compare("a", CompareTarget.MOD, value=0)
+
+
+AT_ONCE = """
+import threading
+from raft_lab.kv import wire
+together, found = threading.Barrier(16), set()
+
+def look():
+    together.wait()
+    found.add(wire.message_class("PutRequest"))
+
+threads = [threading.Thread(target=look) for _ in range(16)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(len(found))
+"""
+
+
+def test_threads_that_begin_at_once_have_the_same_messages():
+    done = subprocess.run([sys.executable, "-c", AT_ONCE], capture_output=True, text=True, timeout=120)
+    assert (done.stdout, done.stderr) == ("1\n", "")
 
 
 def test_keys_are_written_as_protobuf_writes_them():

@@ -90,7 +90,9 @@ MISTAKES = [
     ("GET", "/favicon.ico", None, {}, 404, "NotFound", "could not find the requested resource"),
     ("GET", "/apis/apps/v1/deployments", None, {}, 404, "NotFound", "could not find the requested resource"),
     ("GET", f"{LEASES}/app/status", None, {}, 404, "NotFound", "could not find the requested resource"),
-    ("GET", "/api/v1/namespaces/%2e%2e%2f/configmaps/%00", None, {}, 404, "NotFound", "not found"),
+    ("GET", "/api/v1/namespaces/%2e%2e%2f/configmaps/%00", None, {}, 404, "NotFound", "could not find"),
+    ("GET", f"{LEASES}/a%2Fb", None, {}, 404, "NotFound", "could not find the requested resource"),
+    ("PATCH", f"{LEASES}/a%2Fb", APP, MERGE, 404, "NotFound", "could not find the requested resource"),
     ("GET", LEASES, None, {"Accept": "text/html"}, 406, "NotAcceptable", "application/json"),
     ("GET", LEASES, None, {"Host": "evil.example"}, 403, "Forbidden", "for programs on the machine"),
     ("GET", LEASES, None, {"Origin": "https://evil.example"}, 403, "Forbidden", "for programs on the machine"),
@@ -217,6 +219,34 @@ def test_a_watch_ends_when_its_time_is_over_with_a_last_bookmark(k8s: Kubernetes
 
     assert [event["type"] for event in told] == ["BOOKMARK"]
     assert told[0]["object"]["kind"] == "Lease"  # type: ignore[index]
+
+
+def test_a_bookmark_tells_how_far_the_store_has_come_whatever_else_was_written(k8s: Kubernetes) -> None:
+    with Watching(k8s, "timeoutSeconds=3&allowWatchBookmarks=true&fieldSelector=metadata.name%3Dnobody") as watching:
+        _, written, _ = ask(k8s, "POST", MAPS, {"metadata": {"name": "elsewhere"}})
+        told = list(watching.events())
+
+    version = int(told[-1]["object"]["metadata"]["resourceVersion"])  # type: ignore[index]
+    assert version >= int(written["metadata"]["resourceVersion"])  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("seconds", "most_waiting"), [(3, 10_000), (3600, 5)])
+def test_a_watcher_that_never_reads_is_cut_off_when_its_time_is_over_or_too_much_waits(
+    k8s: Kubernetes, monkeypatch: pytest.MonkeyPatch, seconds: int, most_waiting: int
+) -> None:
+    monkeypatch.setattr("raft_lab.serve.streams.MOST_WAITING", most_waiting)
+    rest = k8s.rest
+    assert rest is not None
+    with socket.create_connection((urlsplit(k8s.url).hostname, urlsplit(k8s.url).port)) as silent:
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        request = f"GET {MAPS}?watch=1&timeoutSeconds={seconds} HTTP/1.1\r\nHost: {urlsplit(k8s.url).netloc}\r\n\r\n"
+        silent.sendall(request.encode())
+        wait_until(lambda: rest.watchers == 1)
+        large = {"metadata": {"name": f"large-{seconds}"}, "data": {"a": "x" * 900_000}}
+        assert ask(k8s, "POST", MAPS, large)[0] == 201
+        for number in range(20):
+            assert ask(k8s, "PATCH", f"{MAPS}/large-{seconds}", {"data": {"b": str(number)}}, MERGE)[0] == 200
+        wait_until(lambda: rest.watchers == 0)
 
 
 def test_a_watch_from_long_ago_is_told_so_in_an_event() -> None:
