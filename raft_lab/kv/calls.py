@@ -40,14 +40,17 @@ class Unknown(RaftLabError):
 
     Attributes:
         request: what was asked for.
+        waited_us: for how long an answer was waited for, in microseconds.
+        why: what ended the waiting, if it was something else than time.
     """
 
-    def __init__(self, request: Request, waited_us: int = 0) -> None:
+    def __init__(self, request: Request, waited_us: int = 0, why: str = "") -> None:
         self.request = request
         self.waited_us = waited_us
+        self.why = why
         super().__init__(
-            f"no answer to {request} within {waited_us / 1e6:g} s: it may have happened, may happen later, or never. "
-            "Read what is there before you ask again"
+            f"no answer to {request} within {waited_us / 1e6:g} s{f' ({why})' if why else ''}: it may have happened, "
+            "may happen later, or never. Read what is there before you ask again"
         )
 
 

@@ -77,11 +77,12 @@ class KV:
         """The same face over a real etcd.
 
         Args:
-            address: host and port of a member.
+            address: host and port of a member; etcd's TLS is not spoken.
             more: other members' addresses, to be asked when one does not answer.
             timeout: how long to wait for an answer, in seconds.
 
         Raises:
+            TypeError, ValueError: these are no addresses, or no time.
             MissingLibrary: grpcio is missing: `pip install "raft_lab[serve]"`.
             ConnectionError: nobody answers there.
         """
@@ -261,6 +262,8 @@ class KV:
 
     def wait(self, seconds: float) -> None:
         """Let time pass: the cluster's, or yours. Leases are kept alive meanwhile, and watches told."""
+        if not (isinstance(seconds, int | float) and 0 < seconds < 1e6):
+            raise ActionRefused(f"wait takes a number of seconds above 0, not {seconds!r}")
         self.line.wait(seconds)
 
     def status(self) -> pd.DataFrame:

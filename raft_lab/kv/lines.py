@@ -9,7 +9,6 @@ from raft_lab.kv.clients import Process, Program, clients_of
 from raft_lab.kv.requests import WatchCreate
 from raft_lab.kv.watching import Told
 from raft_lab.sim.cluster import Cluster
-from raft_lab.sim.errors import ActionRefused
 
 
 class Line(Protocol):
@@ -76,8 +75,6 @@ class InCluster:
         return self.cluster.on_change(look)
 
     def wait(self, seconds: float) -> None:
-        if not (isinstance(seconds, int | float) and 0 < seconds < 1e6):
-            raise ActionRefused(f"wait takes a number of seconds above 0, not {seconds!r}")
         with self.cluster.lock:
             self.clients.run(seconds * 1000)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -16,11 +17,14 @@ from raft_lab.kv.errors import EtcdError
 from raft_lab.kv.requests import LeaseKeepAlive, Request, WatchCreate, only_reads
 from raft_lab.kv.watching import Told
 from raft_lab.raft.errors import RaftLabError
+from raft_lab.sim.errors import ActionRefused
 
 REFUSED = ("failed to connect", "rpc not supported for learner", "etcdserver: no leader")
 """What a request that was not even begun ends with: gRPC's words where nobody listens, and etcd's own."""
 IN_DOUBT = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN")
 """Errors after which nobody can say whether the request was carried out."""
+ETCD = "etcdserver: "
+"""With this begins what etcd itself says."""
 PAUSE = 0.1
 """Seconds between two rounds of asking all members."""
 _CHANNEL = {
@@ -36,25 +40,33 @@ class Remote:
     """A line to the members of an etcd: one of them is asked, as long as it answers, and then the next one.
 
     Args:
-        addresses: host and port of each member.
+        addresses: host and port of each member, as etcdctl takes them in `--endpoints`.
         timeout: how long to wait for an answer, in seconds.
 
     Raises:
+        TypeError, ValueError: these are no addresses, or no time.
         MissingLibrary: grpcio is not installed.
         ConnectionError: nobody answers.
     """
 
     def __init__(self, addresses: tuple[str, ...], timeout: float) -> None:
-        self.addresses = addresses
+        self.addresses = endpoints(addresses)
+        if not (isinstance(timeout, int | float) and timeout > 0):
+            raise ValueError(f"timeout is a number of seconds above 0, not {timeout!r}")
         self.timeout = timeout
         self._grpc = _grpc()
-        self.channels = [self._grpc.insecure_channel(address, [*_CHANNEL.items()]) for address in addresses]
+        self.channels = [self._grpc.insecure_channel(address, [*_CHANNEL.items()]) for address in self.addresses]
         self.closed = False
         self._begun: list[threading.Event] = []
         self._place = 0
+        self.trouble = ""
+        """What gRPC said last of a member that did not answer."""
         if all(member["errors"] == DOWN for member in self.members()):
-            where = ", ".join(addresses)
-            raise ConnectionError(f"no etcd answers at {where}; is one running? `etcd` starts one at 127.0.0.1:2379")
+            self.close()
+            raise ConnectionError(
+                f"no etcd answers at {', '.join(self.addresses)} ({self.trouble}); is one running there, without TLS? "
+                "`etcd` starts one at 127.0.0.1:2379"
+            )
 
     # Asking
 
@@ -65,11 +77,13 @@ class Remote:
         but what changes something is sent again only if it certainly was not begun.
 
         Raises:
-            EtcdError: what etcd says instead.
+            EtcdError: what etcd says instead; or that nobody answers, and nothing was done.
             Unknown: no answer came, and the request would have changed something.
+            ActionRefused: the line was closed.
         """
+        self._check_open()
         repeatable = only_reads(request) or isinstance(request, LeaseKeepAlive)
-        until = time.monotonic() + self.timeout
+        begun = time.monotonic()
         while True:
             for place in self._in_turn():
                 self._place = place
@@ -81,10 +95,26 @@ class Remote:
                     raise told
                 if not repeatable and not any(words in told.text for words in REFUSED):
                     self._place = (place + 1) % len(self.channels)
-                    raise Unknown(request, round(self.timeout * 1e6))
-            if not repeatable or time.monotonic() > until:
-                raise told
+                    raise self._unknown(request, told, time.monotonic() - begun)
+            if not repeatable or time.monotonic() - begun > self.timeout:
+                raise self._no_answer(told)
             time.sleep(PAUSE)
+
+    def _no_answer(self, told: EtcdError) -> EtcdError:
+        """That no member serves, in etcd's own words if it has said any."""
+        if told.text.startswith(ETCD):
+            return told
+        why = f"within {self.timeout:g} s" if _is_late(told) else f"({_reason(told)})"
+        return EtcdError("UNAVAILABLE", f"no answer {why} from any of {', '.join(self.addresses)}")
+
+    def _unknown(self, request: Request, told: EtcdError, waited: float) -> Unknown:
+        if _is_late(told):
+            return Unknown(request, round(self.timeout * 1e6))
+        return Unknown(request, round(waited * 1e3) * 1000, _reason(told))
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ActionRefused(f"the connection to {self} was closed; KV.connect opens another one")
 
     def _in_turn(self) -> list[int]:
         """The places of all members, first that of whom was asked last."""
@@ -145,11 +175,17 @@ class Remote:
         begun.set()
 
     def watch(self, request: WatchCreate, member: str | None) -> RemoteWatch:
+        self._check_open()
         return RemoteWatch(self, request, self.addresses.index(member) if member in self.addresses else self._place)
 
     def follow(self, watch: RemoteWatch, tell: Callable[[], None]) -> Callable[[], None]:
         watch.listeners.append(tell)
-        return lambda: watch.listeners.remove(tell)
+
+        def stop() -> None:
+            with contextlib.suppress(ValueError):  # it was stopped already
+                watch.listeners.remove(tell)
+
+        return stop
 
     def wait(self, seconds: float) -> None:
         threading.Event().wait(seconds)
@@ -157,6 +193,7 @@ class Remote:
     # The members
 
     def members(self) -> list[dict[str, Any]]:
+        self._check_open()
         return [self._status(*pair) for pair in zip(self.addresses, self.channels, strict=True)]
 
     def _status(self, address: str, channel: Any) -> dict[str, Any]:
@@ -166,8 +203,8 @@ class Remote:
             ask = wire.callable_of(channel, "Maintenance/Status")
             status = ask(wire.message_class("StatusRequest")(), timeout=self.timeout)
             errors = ", ".join(status.errors)
-        except self._grpc.RpcError:
-            pass
+        except self._grpc.RpcError as error:
+            self.trouble = _reason(wire.error_of(error))
         return {
             "member": address,
             "is leader": status.leader == status.header.member_id != 0,
@@ -203,7 +240,11 @@ DOWN = "is down"
 
 
 class RemoteWatch(Told):
-    """A watch at a real etcd. When a member fails, it goes on at another one, from where it was."""
+    """A watch at a real etcd. When a member fails, it goes on at another one, from where it was.
+
+    Raises:
+        EtcdError: no member lets it begin.
+    """
 
     def __init__(self, remote: Remote, request: WatchCreate, place: int) -> None:
         super().__init__(request)
@@ -214,8 +255,11 @@ class RemoteWatch(Told):
         self._call: Any = None
         self._news = threading.Condition()
         self._created = threading.Event()
+        self._trouble = EtcdError("DEADLINE_EXCEEDED", "")
         threading.Thread(target=self._listen, daemon=True).start()
-        self._created.wait(remote.timeout)  # from here on nothing is missed
+        if not self._created.wait(remote.timeout):  # from here on nothing is missed
+            self.cancel()
+            raise remote._no_answer(self._trouble)
 
     def _listen(self) -> None:
         while not (self.ended or self._remote.closed):
@@ -230,7 +274,9 @@ class RemoteWatch(Told):
                     self._created.set()
                     if self.ended:
                         return
-            except self._remote._grpc.RpcError:
+            except self._remote._grpc.RpcError as error:
+                if not self._trouble.text.startswith(ETCD):  # its own words say more than gRPC's
+                    self._trouble = wire.error_of(error)
                 self._place = (self._place + 1) % len(self._remote.channels)
                 self.server = self._remote.addresses[self._place]
             except ValueError:  # what gRPC says of a channel that was closed
@@ -261,6 +307,38 @@ class RemoteWatch(Told):
 
     def __str__(self) -> str:
         return f"{self.request}: {len(self)} event{'s' * (len(self) != 1)}, at {self.server}"
+
+
+def endpoints(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """Host and port of each member: of addresses with or without `http://`, several of them with commas in between.
+
+    Raises:
+        TypeError: one is no text.
+        ValueError: one does not say host and port, or asks for TLS.
+    """
+    found = []
+    for given in addresses:
+        if not isinstance(given, str):
+            raise TypeError(f'an address is text, such as "127.0.0.1:2379", not {given!r}')
+        for address in given.split(","):
+            if address.startswith("https://"):
+                raise ValueError(f"{address}: TLS is not spoken here, only plain http")
+            bare = address.strip().removeprefix("http://").rstrip("/")
+            host, _, port = bare.rpartition(":")
+            if not (host and port.isdecimal() and 0 < int(port) < 2**16):
+                raise ValueError(f'{address!r} is no address: it takes host and port, such as "127.0.0.1:2379"')
+            found.append(bare)
+    return tuple(found)
+
+
+def _reason(told: EtcdError) -> str:
+    """The end of gRPC's words, which tells most: "Connection refused"."""
+    return "no answer in time" if _is_late(told) else told.text.rsplit(": ", 1)[-1].strip("]") or told.code
+
+
+def _is_late(told: EtcdError) -> bool:
+    """Whether the time was over that we have set, and not etcd's."""
+    return told.code == "DEADLINE_EXCEEDED" and not told.text.startswith(ETCD)
 
 
 def _grpc() -> Any:

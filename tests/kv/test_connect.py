@@ -13,6 +13,7 @@ from raft_lab.kv.conditions import create_revision, value
 from raft_lab.kv.errors import EtcdError
 from raft_lab.kv.requests import Put, Range
 from raft_lab.kv.server import KVServer
+from raft_lab.sim.errors import ActionRefused
 
 pytestmark = pytest.mark.xdist_group("real etcd")
 
@@ -91,3 +92,34 @@ def test_where_nobody_answers_it_says_so() -> None:
 
         with pytest.raises(ConnectionError, match=f"no etcd answers at 127.0.0.1:{port}"):
             KV.connect(f"127.0.0.1:{port}", timeout=1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ("", "'' is no address: it takes host and port"),
+        ("127.0.0.1", "is no address"),
+        ("127.0.0.1:99999", "is no address"),
+        ("https://127.0.0.1:2379", "TLS is not spoken here"),
+        (2379, "an address is text"),
+    ],
+)
+def test_what_is_no_address_is_refused_before_anybody_is_asked(wrong: str, says: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=says):
+        KV.connect(wrong)
+
+
+def test_addresses_may_be_given_as_etcdctl_takes_them(address: str) -> None:
+    store = KV.connect(f"http://{address},127.0.0.1:1")
+
+    assert list(store.status()["errors"]) == ["", "is down"]
+    store.close()
+
+
+def test_a_closed_connection_says_so(address: str) -> None:
+    store = KV.connect(address)
+    store.close()
+
+    for ask in (lambda: store.put("x"), lambda: store.watch("x"), store.status):
+        with pytest.raises(ActionRefused, match=r"was closed; KV\.connect opens another one"):
+            ask()

@@ -79,8 +79,10 @@ def test_without_a_majority_reads_fail_and_writes_are_unknown(members: list[Memb
     order[2].kill()
     with pytest.raises(Unknown):
         store.put("x", "2")
-    with pytest.raises(EtcdError):
+    with pytest.raises(EtcdError, match=r"no answer within 3 s|etcdserver: "):
         store.get("x")
+    with pytest.raises(EtcdError, match="no leader"):
+        store.watch("x")
 
     assert store.get("x", serializable=True).kvs[0].value == b"1"
     store.close()
@@ -95,6 +97,6 @@ def test_where_all_are_gone_nothing_was_written(members: list[Member]) -> None:
         with contextlib.suppress(Unknown, EtcdError):  # a connection of whose end nobody has heard yet
             store.put("x", "1")
 
-    with pytest.raises(EtcdError, match="failed to connect"):
+    with pytest.raises(EtcdError, match=r"no answer \(Connection refused\) from any of 127\.0\.0\.1"):
         store.put("x", "1")
     store.close()
