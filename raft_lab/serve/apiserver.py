@@ -25,6 +25,7 @@ from raft_lab.kube.compaction import SECONDS, Round, compact
 from raft_lab.kv.client import KV
 from raft_lab.kv.wire import MissingLibrary
 from raft_lab.raft.errors import RaftLabError
+from raft_lab.serve.addresses import HERE, is_loopback, names_of, reached_at, refuse_foreign, written
 from raft_lab.serve.behind import Behind, Client
 from raft_lab.serve.live import Live, living
 from raft_lab.sim.cluster import Cluster
@@ -38,9 +39,6 @@ try:
     from raft_lab.serve.streams import now_us
 except ModuleNotFoundError as missing:
     raise MissingLibrary(f"to serve the Kubernetes API takes {missing.name}: pip install 'raft_lab[serve]'") from None
-
-HERE = "127.0.0.1"
-LOOPBACK = frozenset({HERE, "localhost", "::1"})
 
 
 def kubernetes(store: Any, **options: Any) -> Kubernetes:
@@ -62,6 +60,7 @@ class Kubernetes:
 
     Raises:
         OSError: the port is taken.
+        RaftLabError: nothing can listen at this host.
         ConnectionError: no etcd answers at the address.
     """
 
@@ -94,21 +93,21 @@ class Kubernetes:
         if self.url:
             raise RaftLabError(f"it serves already, at {self.url}")
         host, port = self._address
-        if host not in LOOPBACK:
+        if not is_loopback(host):
             text = f"the API is served on {host}: whoever can reach this machine can change everything in it"
             warnings.warn(text, stacklevel=2)
+        refuse_foreign(host)
         with contextlib.ExitStack() as stack:
             listening = stack.enter_context(contextlib.closing(_listen(host, port)))
             behind = self._behind(stack)
-            self.rest = Rest(behind, LOOPBACK if host in LOOPBACK else None)
+            self.rest = Rest(behind, names_of(host) if is_loopback(host) else None)
             runner = behind.call(_serve(self.rest, listening))
             stack.callback(lambda: behind.call(_end(runner)))
             behind.call(behind.ask(bootstrap(now_us)))
             if self._compaction_seconds:
                 keeping_small = behind.call(_begin(_keep_small(behind, self._compaction_seconds)))
                 stack.callback(lambda: behind.call(_stop(keeping_small)))
-            name = f"[{host}]" if ":" in host else HERE if host == "0.0.0.0" else host  # noqa: S104
-            self.url = f"http://{name}:{listening.getsockname()[1]}"
+            self.url = f"http://{written(reached_at(host), listening.getsockname()[1])}"
             self.kubeconfig = self._write_kubeconfig(stack)
             self._stack = stack.pop_all()
         return self

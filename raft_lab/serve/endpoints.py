@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import random
-import socket
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from raft_lab.kv import wire
 from raft_lab.raft.errors import RaftLabError
+from raft_lab.serve.addresses import is_loopback, reached_at, refuse_foreign, written
 from raft_lab.serve.administration import Maintenance, Members
 from raft_lab.serve.auth import Auth
 from raft_lab.serve.journal import SNAPSHOT_EVERY, Journal
@@ -64,7 +63,7 @@ class Endpoints(Sequence[str]):
     @property
     def by_server(self) -> dict[str, str]:
         """The address of each server, by its name."""
-        return {name: _address(self.host, door.port) for name, door in self._doors.items()}
+        return {name: written(reached_at(self.host), door.port) for name, door in self._doors.items()}
 
     def __getitem__(self, place: Any) -> Any:
         return list(self.by_server.values())[place]
@@ -114,7 +113,7 @@ class Endpoints(Sequence[str]):
         if not door.is_open:
             raise PortTaken(f"no port is left for {name}")
         self._doors[name] = door
-        self.directory.client_urls[name] = f"http://{_address(self.host, door.port)}"
+        self.directory.client_urls[name] = f"http://{written(reached_at(self.host), door.port)}"
         self.directory.unstarted.discard(name)
         if name in self.live.world.crashed:
             await door.close()
@@ -177,11 +176,11 @@ class _Door:
         server = grpc.aio.server(options=OPTIONS)
         server.add_generic_rpc_handlers(handlers(service(self.member) for service in SERVICES))
         try:
-            self.port = server.add_insecure_port(_address(self.host, port))
+            self.port = server.add_insecure_port(written(self.host, port))
         except RuntimeError:
             await server.stop(None)
             raise PortTaken(
-                f"{_address(self.host, port)} is taken: something listens there already (an etcd of its own?). "
+                f"{written(self.host, port)} is taken: something listens there already (an etcd of its own?). "
                 "Stop it, or name another port"
             ) from None
         await server.start()
@@ -194,21 +193,6 @@ class _Door:
 
     def watch(self, world: World) -> None:
         self.member.look(world)
-
-
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _refuse_foreign(host: str) -> None:
-    """Is it an address of this machine? gRPC would only say that the port is taken."""
-    try:
-        for family, kind, protocol, _, place in socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM):
-            with socket.socket(family, kind, protocol) as trial:
-                trial.bind(place)
-            return
-    except OSError as error:
-        raise RaftLabError(f"nothing can listen at {host}, which is no address of this machine: {error}") from None
 
 
 def _ports(port: int) -> Iterator[int]:
@@ -249,7 +233,7 @@ def etcd(
         raise ValueError(f"a port is a number from 1 to 65535, or 0 for any that is free, not {port!r}")
     if not is_loopback(host):
         warnings.warn(f"everybody who can reach {host} can read and change this cluster", stacklevel=3)
-    _refuse_foreign(host)
+    refuse_foreign(host)
     if journal is not None:
         options = {"compact_above": SNAPSHOT_EVERY, **options}
     with living(cluster, **options) as live:
@@ -265,12 +249,3 @@ def etcd(
             live.call(endpoints.close())
             if journal is not None:
                 live.before_answers = None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach it."""
-    if host == "localhost":
-        return True
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return False

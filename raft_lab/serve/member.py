@@ -254,19 +254,19 @@ def handlers(services: Iterable[Service]) -> list[grpc.GenericRpcHandler]:
             streams = method.stream_in or method.stream_out
             kind = f"{'stream' if method.stream_in else 'unary'}_{'stream' if method.stream_out else 'unary'}"
             methods[name] = getattr(grpc, f"{kind}_rpc_method_handler")(
-                (_stream if streams else _unary)(service, name),
-                request_deserializer=wire.message_class(method.request).FromString,
+                (_stream if streams else _unary)(service, name, method),
                 response_serializer=wire.message_class(method.response).SerializeToString,
             )
         made.append(grpc.method_handlers_generic_handler(path, methods))
-    return made
+    return [*made, _unknown_methods()]
 
 
-def _unary(service: Service, name: str) -> Callable[..., Any]:
-    answer = getattr(service, name)
+def _unary(service: Service, name: str, method: wire.Method) -> Callable[..., Any]:
+    answer, parse = getattr(service, name), wire.message_class(method.request).FromString
 
-    async def handle(request: Any, context: Any) -> Any:
+    async def handle(data: bytes, context: Any) -> Any:
         try:
+            request = _parsed(parse, data, "error unmarshalling request")
             service.refuse(name, requires_leader(context))
             return await answer(request)
         except EtcdError as error:
@@ -275,11 +275,16 @@ def _unary(service: Service, name: str) -> Callable[..., Any]:
     return handle
 
 
-def _stream(service: Service, name: str) -> Callable[..., Any]:
-    answer = getattr(service, name)
+def _stream(service: Service, name: str, method: wire.Method) -> Callable[..., Any]:
+    answer, parse = getattr(service, name), wire.message_class(method.request).FromString
 
-    async def handle(requests: Any, context: Any) -> AsyncIterator[Any]:
+    async def each(stream: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+        async for data in stream:
+            yield _parsed(parse, data, IN_STREAM)
+
+    async def handle(came: Any, context: Any) -> AsyncIterator[Any]:
         try:
+            requests = each(came) if method.stream_in else _parsed(parse, came, IN_STREAM)
             service.refuse(name, requires_leader(context))
             async for message in answer(requests, context):
                 yield message
@@ -287,6 +292,38 @@ def _stream(service: Service, name: str) -> Callable[..., Any]:
             await refuse(context, error)
 
     return handle
+
+
+IN_STREAM = "failed to unmarshal the received message"
+
+
+def _parsed(parse: Callable[[bytes], Any], data: bytes, failure: str) -> Any:
+    """A message, or the error that a server in Go gives (grpc-go, server.go and rpc_util.go)."""
+    from google.protobuf.message import DecodeError
+
+    try:
+        return parse(data)
+    except DecodeError as error:
+        raise EtcdError("INTERNAL", f"grpc: {failure}: {error}") from None
+
+
+def _unknown_methods() -> grpc.GenericRpcHandler:
+    """What is asked for and is not there is refused in the words of a server in Go."""
+    import grpc
+
+    known = {method.path.split("/")[1] for method in wire.METHOD.values()}
+
+    class Unknown(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
+        def service(self, details: Any) -> Any:
+            _, service, method = f"{details.method}//".split("/")[:3]
+            why = f"unknown method {method} for service {service}" if service in known else f"unknown service {service}"
+
+            async def handle(_: bytes, context: Any) -> Any:
+                await refuse(context, EtcdError("UNIMPLEMENTED", why))
+
+            return grpc.unary_unary_rpc_method_handler(handle)
+
+    return Unknown()
 
 
 def requires_leader(context: Any) -> bool:

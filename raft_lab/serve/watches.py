@@ -11,6 +11,7 @@ from typing import Any
 
 from raft_lab.kv import wire
 from raft_lab.kv.calls import NO_LEADER
+from raft_lab.kv.errors import EtcdError
 from raft_lab.kv.requests import WatchCreate, WatchResponse
 from raft_lab.kv.store import Store
 from raft_lab.kv.watch import Stream, cancel, create, notices, poll, progress
@@ -57,6 +58,7 @@ class Watchers:
         self._told: list[WatchResponse] = []
         self._news = asyncio.Event()
         self._ended = False
+        self._failure: EtcdError | None = None
         self._leaderless_since: int | None = None
 
     async def listen(self, requests: Any) -> None:
@@ -64,6 +66,8 @@ class Watchers:
         try:
             async for message in requests:
                 self._do(message)
+        except EtcdError as error:  # what came is no message
+            self._failure = error
         finally:
             self._ended = True
             self._news.set()
@@ -124,7 +128,8 @@ class Watchers:
         """What is to be told next; None at the end.
 
         Raises:
-            EtcdError: there is no leader, and the client requires one; or nothing can be told any more.
+            EtcdError: there is no leader, and the client requires one; or the client said what is no message; or
+                nothing can be told any more.
         """
         while True:
             self.member.refuse_if_lost()
@@ -134,6 +139,8 @@ class Watchers:
                 told, self._told = self._told, []
                 self._tell(self.member.store)
                 return told
+            if self._failure is not None:
+                raise self._failure
             if self._ended:
                 return None
             self._news.clear()

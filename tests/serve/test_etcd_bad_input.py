@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import warnings
 import grpc
 import pytest
 
+from kv.real_etcd import RealEtcd
 from raft_lab import Cluster, RaftLabError, serve
 from raft_lab.kv import wire
 from raft_lab.kv.server import KVServer
@@ -19,6 +21,14 @@ from serve.clusters import FAST, LONG, OurCluster, wait_until
 
 def three():
     return Cluster(3, server=KVServer, seed=4, timing=FAST)
+
+
+def has_ipv6():
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
 
 
 @pytest.fixture
@@ -82,14 +92,27 @@ def test_noise_at_the_port(ours, noise):
                 pass
 
 
-def test_malformed_messages_are_refused(ours):
-    with grpc.insecure_channel(ours.endpoints[0]) as channel:
-        for path in ("/etcdserverpb.KV/Put", "/etcdserverpb.KV/Nothing", "/nobody.Knows/This"):
-            method = channel.unary_unary(path, request_serializer=bytes, response_deserializer=bytes)
-            with pytest.raises(grpc.RpcError) as refused:
-                method(b"\xff\xff\xff\xff", timeout=LONG)
-            told = refused.value.details()
-            assert "Error parsing message" in told or "Method not found" in told
+def noise_to(channel, path):
+    """Code and words that answer what is no message; where they end in what a parser says, without that."""
+    kind = {
+        "Watch/Watch": "stream_stream",
+        "Lease/LeaseKeepAlive": "stream_stream",
+        "Maintenance/Snapshot": "unary_stream",
+    }
+    how = kind.get(path.rpartition(".")[2], "unary_unary")
+    method = getattr(channel, how)(path, request_serializer=bytes, response_deserializer=bytes)
+    sent = iter([b"\xff\xff\xff\xff"]) if how == "stream_stream" else b"\xff\xff\xff\xff"
+    ask = method if how == "unary_unary" else lambda *words, **more: list(method(*words, **more))
+    with pytest.raises(grpc.RpcError) as refused:
+        ask(sent, timeout=LONG)
+    return refused.value.code(), re.sub(r":? (Error parsing.*|unexpected EOF)$", "", refused.value.details())
+
+
+def test_malformed_messages_are_refused_as_by_a_real_etcd(ours, tmp_path):
+    rooms = {"Watch/Watch", "Lease/LeaseKeepAlive", "Maintenance/Snapshot", "KV/Put", "KV/Txn", "KV/Nothing"}
+    with RealEtcd(tmp_path) as real, grpc.insecure_channel(ours.endpoints[0]) as channel:
+        for path in sorted({f"/etcdserverpb.{name}" for name in rooms} | {"/nobody.Knows/This"}):
+            assert noise_to(channel, path) == noise_to(real.channel, path)
 
 
 def watch(channel, wait, key=b"w"):
@@ -169,6 +192,25 @@ def test_ports_and_threads_are_given_back():
     with serve.etcd(cluster, port=ports[0]) as endpoints:
         assert endpoints[0].endswith(f":{ports[0]}")
     assert not [thread for thread in threading.enumerate() if thread.name == "raft-lab-live"]
+
+
+def test_an_address_of_another_machine_is_refused():
+    for host in ("192.0.2.1", "no-such-host.invalid"):
+        with (
+            pytest.warns(UserWarning, match="everybody"),
+            pytest.raises(RaftLabError, match=f"nothing can listen at {host}"),
+        ):
+            serve.etcd(three(), host=host).__enter__()
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+def test_it_listens_at_an_address_of_ipv6():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with OurCluster(three(), host="::1") as ours:
+            assert ours.endpoints[0].startswith("[::1]:")
+            assert ours.ctl("put", "x", "1") == "OK\n"
+            assert ours.ctl("member", "list").count("http://[::1]:") == 3
 
 
 def test_other_machines_are_let_in_only_with_a_warning():

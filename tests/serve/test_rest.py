@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from raft_lab import Cluster, serve
+from raft_lab import Cluster, RaftLabError, serve
 from raft_lab.kv import KVServer
 from raft_lab.serve.apiserver import Kubernetes
 
@@ -357,6 +357,29 @@ def test_others_than_this_machine_are_warned_of() -> None:
     assert k8s.url.startswith("http://127.0.0.1:")
     assert ask(k8s, "GET", LEASES, None, {"Host": "notebook.example"})[0] == 200
     k8s.close()
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    for host in ("192.0.2.1", "no-such-host.invalid"):
+        k8s = serve.kubernetes(Cluster(1, server=KVServer), host=host)
+        with (
+            pytest.warns(UserWarning, match="whoever"),
+            pytest.raises(RaftLabError, match=f"nothing can listen at {host}"),
+        ):
+            k8s.start()
+
+
+@pytest.mark.parametrize("host", ["::1", "127.0.0.2", "localhost"])
+def test_it_listens_at_any_loopback_address(host: str, recwarn: pytest.WarningsRecorder) -> None:
+    try:
+        socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        pytest.skip(f"this machine has no {host}: {error}")
+    with serve.kubernetes(Cluster(1, server=KVServer), host=host) as k8s:
+        assert urlsplit(k8s.url).hostname == host
+        assert ask(k8s, "GET", LEASES)[0] == 200
+        assert ask(k8s, "GET", LEASES, None, {"Host": "evil.example"})[0] == 403
+    assert not recwarn.list
 
 
 def test_a_file_for_kubectl_where_one_wants_it(tmp_path: Path) -> None:
