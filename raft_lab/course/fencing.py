@@ -20,10 +20,10 @@ RUNS = 3
 
 
 def _records(seed: int) -> Iterator[Case]:
-    wrong_by = (0, 3600, -3600, 1 + draw("clocks", seed) % 86_400)
+    wrong_by = (0, -3600, 3600, 1 + draw("clocks", seed) % 86_400)
     for holder, skew, duration, waited in itertools.product(
-        ("", "alice"), wrong_by, (15, 10, 60), (0, 9, 14, 16, 59, 61)
-    ):
+        ("alice", ""), wrong_by, (15, 10, 60), (0, 9, 14, 16, 59, 61)
+    ):  # whose clock counts comes first: it is what the lesson is about
         yield functools.partial(_decision, holder, skew, duration, waited)
     for run in range(RUNS):
         yield functools.partial(in_a_run, seed * RUNS + run)
@@ -44,13 +44,15 @@ def _decision(holder: str, skew: int, duration: int, waited: int, may: Callable[
             return ""
     else:
         return f"may_take_over returns True or False; yours returned {given!r:.60}."
-    who = f"{holder} holds it" if holder else "nobody holds it: the last one has let it go"
-    clock = (
-        f", by a clock that is {abs(skew):,} s {'ahead of' if skew > 0 else 'behind'} yours" if skew and holder else ""
-    )
-    scene = f"The record says that {who}, for {duration} s{clock}. You saw it change {waited} s ago."
+    seen = f"You saw it change {f'{waited} s ago' if waited else 'just now'}."
+    scene = f"The record has no holder: the last one has let it go. {seen}"
+    if holder:
+        off = f", by a clock that is {abs(skew):,} s {'ahead of' if skew > 0 else 'behind'} yours" if skew else ""
+        scene = f"The record says that {holder} holds it, for {duration} s{off}. {seen}"
     if wanted:
-        why = "Whoever gave it up says so by an empty name." if not holder else "It was not renewed in all that time."
+        why = "Whoever gave it up says so by an empty name."
+        if holder:
+            why = f"It was not renewed in all that time. {_OWN_CLOCK if skew else ''}".strip()
         return f"{scene} You may take over; yours waits. {why}"
     return f"{scene} You must wait; yours takes over, and then there are two. {_OWN_CLOCK}"
 

@@ -10,14 +10,12 @@ process.cancel()
 
 from __future__ import annotations
 
-import base64
 import json
 import queue
 import ssl
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -25,13 +23,17 @@ from urllib.request import HTTPSHandler, OpenerDirector, ProxyHandler, build_ope
 from urllib.request import Request as HttpRequest
 
 from raft_lab.kube.errors import ApiError
+from raft_lab.kube.kubeconfig import read
 from raft_lab.kube.objects import kind_of
 from raft_lab.kube.processes import Ask, ConnectionRefused, Context, DeadlineExceeded, NoAnswer, Program, Wish
 from raft_lab.kube.requests import Create, Delete, Get, List, Update
-from raft_lab.raft.errors import RaftLabError
 
 LARGEST = 1 << 22
 """Bytes; a longer answer is not read."""
+
+
+class NotTrusted(NoAnswer):
+    """One of the two does not trust the other, so nothing was asked."""
 
 
 class RealClock:
@@ -71,14 +73,8 @@ class Remote:
             OSError: the file cannot be read.
             RaftLabError: what it holds is not understood.
         """
-        path = Path(kubeconfig).expanduser()
-        config = _config(path)
-        context = _named(config, "contexts", "context", config.get("current-context"), path)
-        cluster = _named(config, "clusters", "cluster", context.get("cluster"), path)
-        user = _named(config, "users", "user", context.get("user"), path)
-        if strange := sorted({"exec", "auth-provider"} & user.keys()):
-            raise RaftLabError(f"{path}: {strange[0]} is not understood here; run `kubectl proxy` and use its address")
-        return cls(str(cluster.get("server")), token=str(user.get("token") or ""), tls=_tls(cluster, user, path.parent))
+        access = read(kubeconfig)
+        return cls(access.url, token=access.token, tls=access.tls)
 
     def perform(self, request: Any, timeout: float | None = None) -> Any:
         """Ask, and wait for the answer: the object.
@@ -90,6 +86,7 @@ class Remote:
         Raises:
             ApiError: what the server answers instead.
             NoAnswer: it does not answer.
+            NotTrusted: it is not the server that it should be, or does not take us for who we are.
         """
         method, path, body = _http(request)
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
@@ -106,9 +103,12 @@ class Remote:
         except TimeoutError:
             raise DeadlineExceeded from None
         except (URLError, OSError) as error:
-            if isinstance(getattr(error, "reason", None), TimeoutError):
+            why = getattr(error, "reason", error)
+            if isinstance(why, TimeoutError):
                 raise DeadlineExceeded from None
-            raise ConnectionRefused(str(getattr(error, "reason", error))) from None
+            if isinstance(why, ssl.SSLError):
+                raise NotTrusted(_mistrust(why, self.url)) from None
+            raise ConnectionRefused(str(why)) from None
 
     def start(self, program: Program, context: Context) -> Running:
         """Let a program run, in a thread of its own. Give an elector `go=in_a_thread`, or its callbacks hold it up."""
@@ -227,6 +227,28 @@ def _http(request: Any) -> tuple[str, str, Any]:
     raise TypeError(f"a real server is asked by Get, List, Create, Update and Delete, not by {request!r}")
 
 
+def _mistrust(error: ssl.SSLError, url: str) -> str:
+    """What is wrong, and what to do: OpenSSL says it by a number (X509_V_ERR_…)."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        match error.verify_code:
+            case 9 | 10:
+                return (
+                    f"the certificate of {url} is not valid now ({error.verify_message}): renew it, or look at clocks"
+                )
+            case 62 | 64:
+                return f"the certificate of {url} is for another address: {error.verify_message}"
+            case 18 | 19 | 20 | 21:
+                authority = "give the cluster's certificate-authority in the kubeconfig"
+                return (
+                    f"the certificate of {url} is by nobody who is trusted here ({error.verify_message}): {authority}"
+                )
+        return f"the certificate of {url} is not trusted: {error.verify_message}"
+    reason = str(error.reason or error).replace("_", " ").lower()
+    if "alert" in reason or isinstance(error, ssl.SSLEOFError):
+        return f"{url} does not take our client certificate, or wants one: {reason}"
+    return f"{url} and we do not find a secure connection: {reason}"
+
+
 def _read(body: bytes) -> Any:
     try:
         return json.loads(body)
@@ -241,60 +263,3 @@ def _refusal(code: int, body: bytes) -> ApiError:
         return ApiError(code, str(status["reason"]), str(status["message"]), status.get("details") or {})
     except (ValueError, KeyError, TypeError):
         return ApiError(code, "", body.decode(errors="replace")[:200] or f"HTTP {code}")
-
-
-# kubeconfig
-
-
-def _config(path: Path) -> Mapping[str, Any]:
-    text = path.read_text(encoding="utf-8")
-    try:
-        found = json.loads(text)
-    except ValueError:
-        found = _yaml(text, path)
-    if not isinstance(found, dict):
-        raise RaftLabError(f"{path} is no kubeconfig")
-    return found
-
-
-def _yaml(text: str, path: Path) -> Any:
-    try:
-        import yaml
-    except ImportError:
-        raise RaftLabError(f'{path} is YAML: pip install "raft_lab[serve]", or run `kubectl proxy`') from None
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RaftLabError(f"{path} is no kubeconfig: {error}"[:300]) from None
-
-
-def _named(config: Mapping[str, Any], many: str, one: str, name: Any, path: Path) -> Mapping[str, Any]:
-    for entry in config.get(many) or ():
-        if isinstance(entry, dict) and entry.get("name") == name and isinstance(entry.get(one), dict):
-            found: Mapping[str, Any] = entry[one]
-            return found
-    raise RaftLabError(f"{path}: there is no {one} {name!r} in it")
-
-
-def _tls(cluster: Mapping[str, Any], user: Mapping[str, Any], folder: Path) -> ssl.SSLContext | None:
-    if not str(cluster.get("server")).startswith("https://"):
-        return None
-    authority = cluster.get("certificate-authority-data")
-    trusted = base64.b64decode(authority).decode() if authority else None
-    file = cluster.get("certificate-authority")
-    tls = ssl.create_default_context(cafile=str(folder / file) if file else None, cadata=trusted)
-    if cluster.get("insecure-skip-tls-verify"):
-        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
-    with tempfile.TemporaryDirectory() as safe:  # Python reads a key from a file only
-        parts = [_file(user, part, folder, Path(safe)) for part in ("client-certificate", "client-key")]
-        if parts[0] is not None:
-            tls.load_cert_chain(parts[0], parts[1])
-    return tls
-
-
-def _file(user: Mapping[str, Any], part: str, folder: Path, safe: Path) -> Path | None:
-    if inline := user.get(f"{part}-data"):
-        path = safe / part
-        path.write_bytes(base64.b64decode(inline))
-        return path
-    return folder / user[part] if user.get(part) else None

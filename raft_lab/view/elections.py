@@ -135,6 +135,8 @@ class ElectionRecording:
     def _pod_of(self, identity: str) -> str:
         """Who stands in a record by this name, or by that of one of its processes."""
         pods = self.electors.pods
+        if identity in pods:  # another one may have the same
+            return identity
         by_identity = {pod.identity: name for name, pod in pods.items()}
         stem = identity.rpartition("_")[0]
         return by_identity.get(identity) or (stem if stem in pods else identity)

@@ -34,6 +34,9 @@ def test_a_student_crashes_pauses_and_fences_pods_and_says_when_one_may_lead(pag
     assert not str(sentence.text_content()).startswith(before)
     expect(picture.locator(".el-code")).to_contain_text("electors.run_until")
 
+    doubled = lesson.cell("l7-odd-run").locator(".raft-electors .el-sentence")
+    expect(doubled).to_contain_text("pod-a and pod-d work at the same time.")
+
     demo = lesson.cell("l7-demo-page").locator(".raft-demo")
     answers = demo.locator(".demo-strip li")
     count = answers.count()
@@ -55,7 +58,8 @@ def test_a_student_crashes_pauses_and_fences_pods_and_says_when_one_may_lead(pag
     expect(fenced).to_have_count(10)
 
     first = lesson.cell("l7-build-answer").locator(".jp-OutputArea-output").first
-    expect(first).to_contain_text("You may take over; yours waits.")
+    expect(first).to_contain_text("by a clock that is 3,600 s behind yours")
+    expect(first).to_contain_text("You must wait; yours takes over, and then there are two.")
     verdict = lesson.hand_in("l7-build-answer", DRAFT, SOLUTION)
     expect(verdict).to_contain_text("You take over when nobody holds it")
     assert lesson.errors() == []

@@ -15,7 +15,7 @@ from raft_lab.kube.electors import Electors
 from raft_lab.kube.errors import ApiError
 from raft_lab.kube.locks import LeaseLock
 from raft_lab.kube.processes import Ask, Canceled, ConnectionRefused, Context, DeadlineExceeded
-from raft_lab.kube.remote import RealClock, Remote, Running
+from raft_lab.kube.remote import RealClock, Remote, Running, in_a_thread
 from raft_lab.kube.requests import Create, Delete, Get, List, Patch, Update
 from raft_lab.kv import KVServer
 from raft_lab.raft.errors import RaftLabError
@@ -71,6 +71,40 @@ def test_two_electors_follow_each_other_over_http(k8s: Kubernetes) -> None:
     second.process.cancel()
     assert second.process.join(PATIENCE)
     assert second.process.error is None
+
+
+def test_a_callback_in_a_thread_of_its_own_holds_up_no_renewal(k8s: Kubernetes) -> None:
+    """As client-go's `go`: the leader's work begins, goes on, and the lease is renewed meanwhile."""
+    api, clock = Remote(k8s.url), RealClock()
+    begun, may_end, ended = threading.Event(), threading.Event(), threading.Event()
+    threads: list[threading.Thread] = []
+
+    def work(context: Context) -> None:
+        threads.append(threading.current_thread())
+        begun.set()
+        may_end.wait(PATIENCE)
+        ended.set()
+
+    callbacks = LeaderCallbacks(work, lambda: None)
+    config = LeaderElectionConfig(LeaseLock("default", "busy", "me"), callbacks, retry_period_us=SECOND // 5)
+    context = Context(clock)
+    process = api.start(LeaderElector(config, clock, go=in_a_thread).run(context), context)
+    assert begun.wait(PATIENCE)
+
+    def renewed() -> str:
+        time_of_it: str = api.perform(Get("leases", "default", "busy"))["spec"]["renewTime"]
+        return time_of_it
+
+    first = renewed()
+    wait_for(lambda: renewed() != first)
+    assert not ended.is_set()
+    may_end.set()
+    assert ended.wait(PATIENCE)
+    [thread] = threads
+    assert (thread.name, thread.daemon) == ("raft-lab-callback", True)
+    process.cancel()
+    assert process.join(PATIENCE)
+    assert process.error is None
 
 
 def test_pods_live_on_a_cluster_that_lives_and_whoever_asks_its_api_sees_them() -> None:

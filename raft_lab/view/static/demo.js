@@ -73,7 +73,7 @@ function buildPod(name, ask) {
     put(kill, "aria-label", `${alive() ? "Kill" : "Restart"} ${name}`);
     say(pause, now.state === "paused" ? "Resume" : "Pause 20 s");
     put(pause, "disabled", alive() ? null : "");
-    say(cut, now.cut ? "Rejoin" : "Cut off");
+    say(cut, now.cut ? "Mend" : "Cut off");
     put(cut, "title", "nothing gets through between this pod and the API server");
   };
   return { element, update };

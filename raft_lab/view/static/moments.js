@@ -50,7 +50,8 @@ export class Moments {
       return { group: draw("g", { class: "el-mark" }, title, path, text), path, text, title };
     };
     keep(this.layers.marks, this.#marks, [...seen.keys()], create, ({ group }) => group);
-    const size = Math.min(1, (scale.width / (scale.window / 1e6)) * 0.075); // a leader writes once a second
+    const line = ((scale.rows.get("resource")?.height ?? 0) - 6) / record.picture.pods.length;
+    const size = Math.min(1, line / 12, (scale.width / (scale.window / 1e6)) * 0.075); // a leader writes once a second
     for (const [key, { group, path, text, title }] of this.#marks) {
       const mark = seen.get(key);
       if (!mark) continue;
