@@ -11,12 +11,12 @@ kube-apiserver does (apiserver/pkg/storage/etcd3/store.go, apiserver/pkg/registr
 - to create is a transaction on the condition that the key does not exist (mod_revision = 0);
 - to update is to read, to change, and a transaction on the condition that nobody has written meanwhile: again, if so.
 
-Not done: managed fields (apply only merges), admission but for namespaces, owner references' garbage collection.
+Not done: admission but for namespaces, owner references' garbage collection.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, TypeAlias
@@ -35,6 +35,7 @@ from raft_lab.kube.errors import (
 )
 from raft_lab.kube.fields import print_time
 from raft_lab.kube.lists import get, list_objects
+from raft_lab.kube.managers import Path, apply, remember
 from raft_lab.kube.objects import KINDS, Kind, from_store, kind_of, read_object, to_value, versioned
 from raft_lab.kube.patches import patched
 from raft_lab.kube.requests import Create, Delete, Get, List, Object, Patch, Request, Update, Watch
@@ -138,13 +139,16 @@ def _create(request: Create, clock: Clock) -> Program:
     _belongs(kind, thing, request.namespace)
     if thing["metadata"].get("resourceVersion"):
         raise store_failed("resourceVersion should not be set on objects to be created")
-    created = yield from _insert(kind, thing, clock, request.dry_run)
+    created = yield from _insert(kind, thing, clock, request.dry_run, request.manager)
     return Answer(201, created, tuple(unknown))
 
 
-def _insert(kind: Kind, thing: Object, clock: Clock, dry_run: bool) -> Program:
+def _insert(
+    kind: Kind, thing: Object, clock: Clock, dry_run: bool, manager: str, wants: frozenset[Path] | None = None
+) -> Program:
     """Write an object that must not be there yet, into a namespace that must."""
-    thing = _newborn(kind, thing, clock())
+    now_us = clock()
+    thing = remember(kind, None, _newborn(kind, thing, now_us), manager, now_us, wants)
     meta = thing["metadata"]
     namespace, name = meta.get("namespace", ""), meta["name"]
     key = kind.key(namespace, name)
@@ -225,37 +229,55 @@ _UNSET = _Unset()
 def _patch(request: Patch, clock: Clock) -> Program:
     kind = kind_of(request.resource)
     unknown: list[str] = []
+    wants: list[frozenset[Path]] = []
 
     def change(before: Object | None) -> Object:
         if before is None and request.how != "apply":
             raise not_found(kind, request.name)
         unknown.clear()
-        thing = read_object(kind, patched(before or {}, request.patch, request.how), unknown)
+        if request.how == "apply" and request.manager:
+            after, wanted = apply(kind, before, request.patch, request.manager, request.force)
+            wants[:] = [wanted]
+        else:
+            after = patched(before or {}, request.patch, request.how)
+        thing = read_object(kind, after, unknown)
         if unknown and request.strict:
             cause = invalid_value("patch", str(request.patch), _strictly(unknown))
             raise invalid("", "", "", [cause])
         _belongs(kind, thing, request.namespace, request.name)
         return thing
 
-    return (yield from _write(kind, request, change, clock, unknown))
+    return (yield from _write(kind, request, change, clock, unknown, wants))
 
 
 Change: TypeAlias = Callable[[Object | None], Object]
 """What an object shall be, given what it is (None: it is not there)."""
 
 
-def _write(kind: Kind, request: Update | Patch, change: Change, clock: Clock, unknown: list[str]) -> Program:
-    """Read, change, write if nobody has written meanwhile: until it is so (GuaranteedUpdate)."""
+def _write(
+    kind: Kind,
+    request: Update | Patch,
+    change: Change,
+    clock: Clock,
+    unknown: list[str],
+    wants: Sequence[frozenset[Path]] = (),
+) -> Program:
+    """Read, change, write if nobody has written meanwhile: until it is so (GuaranteedUpdate).
+
+    `wants` is what whoever applies manages from now on, once `change` has found out.
+    """
     key = kind.key(request.namespace, request.name)
     found = yield Range(key)
     kvs = found.kvs
     while True:
         if not kvs:
-            created = yield from _insert(kind, change(None), clock, request.dry_run)
+            thing = change(None)
+            created = yield from _insert(kind, thing, clock, request.dry_run, request.manager, *wants)
             return Answer(201, created, tuple(unknown))
         kv = kvs[0]
         before = from_store(kv)
         after = _successor(kind, change(before), before)
+        after = remember(kind, before, after, request.manager, clock() if request.manager else 0, *wants)
         value = to_value(after)
         if value == kv.value:  # nothing would change: nothing is written, and the version stays
             return Answer(200, before, tuple(unknown))

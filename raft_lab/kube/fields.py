@@ -75,7 +75,16 @@ STRUCTS: dict[str, dict[str, Field]] = {
         12 annotations map[string]string Words that say something about it.
         13 ownerReferences []OwnerReference Objects that it depends on.
         14 finalizers []string What must happen before it is deleted.
-        17 managedFields - Which client manages which field; not kept.
+        17 managedFields []ManagedFieldsEntry Which client manages which fields.
+        """),
+    "ManagedFieldsEntry": struct("""
+        1 manager string The name of the client.
+        2 operation string How it came to that: Apply or Update.
+        3 apiVersion string API version of the object then.
+        4 time Time When it last changed.
+        6 fieldsType string How the next one is written: FieldsV1.
+        7 fieldsV1 FieldsV1 The fields, as nested objects.
+        8 subresource string The part of the object by which it was written.
         """),
     "OwnerReference": struct("""
         5 apiVersion string! API version of the owner.
@@ -162,6 +171,7 @@ _SCALARS = {
     "Time": (str, "string"),
     "MicroTime": (str, "string"),
     "[]byte": (str, "string"),
+    "FieldsV1": (dict, "object"),
 }
 
 

@@ -121,11 +121,7 @@ def json_patched(thing: Any, operations: Any) -> Any:
 
 
 def applied(thing: Any, patch: dict[str, Any]) -> Any:
-    """Server-side apply without managed fields: what is in the patch is so afterwards, all else stays.
-
-    Kubernetes also remembers who applied what. So it removes what the same manager does not apply any more, and
-    refuses (409) what another manager has set, unless one forces it. Neither is done here.
-    """
+    """Server-side apply, without who manages what (see managers.py): what is in the patch is so afterwards."""
     if not patch.get("apiVersion") or not patch.get("kind"):
         raise invalid("", "", "", [required("apiVersion" if not patch.get("apiVersion") else "kind")])
     return strategically_merged(thing, patch)

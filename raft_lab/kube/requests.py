@@ -64,6 +64,7 @@ class Create:
         object: the object; its name, or metadata.generateName.
         strict: refuse fields that Kubernetes does not know, rather than drop them.
         dry_run: only say what would be written.
+        manager: who manages the fields that this writes (metadata.managedFields); "": nobody learns of it.
     """
 
     resource: str
@@ -71,6 +72,7 @@ class Create:
     object: Object
     strict: bool = False
     dry_run: bool = False
+    manager: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class Update:
     object: Object
     strict: bool = False
     dry_run: bool = False
+    manager: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,8 @@ class Patch:
         how: "json" (RFC 6902), "merge" (RFC 7386), "strategic" (Kubernetes'), or "apply".
         strict: see `Create`.
         dry_run: see `Create`.
+        manager: see `Create`; with none, "apply" only merges.
+        force: "apply" what others manage otherwise, rather than be refused.
     """
 
     resource: str
@@ -106,6 +111,8 @@ class Patch:
     how: str = "merge"
     strict: bool = False
     dry_run: bool = False
+    manager: str = ""
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,13 +123,43 @@ def watch(resource: str, namespace: str, query: Query) -> Watch:
     )
 
 
-def care(query: Query) -> dict[str, bool]:
-    """How careful a write is to be."""
+def care(http: web.Request) -> dict[str, Any]:
+    """How careful a write is to be, and who does it."""
+    query: Query = http.query
     validation = query.get("fieldValidation", "")
     if validation not in ("", "Ignore", "Warn", "Strict"):
         why = f'Unsupported value: "{validation}": supported values: "Ignore", "Strict", "Warn"'
         raise _options("fieldValidation", why)
-    return {"strict": validation == "Strict", "dry_run": dry_run(query.get("dryRun"))}
+    return {"strict": validation == "Strict", "dry_run": dry_run(query.get("dryRun")), "manager": _manager(http)}
+
+
+LONGEST_MANAGER = 128
+
+
+def _manager(http: web.Request) -> str:
+    """Who manages what is written: as the client says, or else what it calls itself before the slash."""
+    said: str = http.query.get("fieldManager", "")
+    if len(said) > LONGEST_MANAGER:
+        raise _options("fieldManager", f"Too long: may not be more than {LONGEST_MANAGER} bytes", "FieldValueTooLong")
+    if not said.isprintable():
+        raise _options("fieldManager", "Invalid value: should only contain printable characters", "FieldValueInvalid")
+    return said or http.headers.get("User-Agent", "").partition("/")[0][:LONGEST_MANAGER] or "unknown"
+
+
+def applying(http: web.Request, how: str) -> dict[str, bool]:
+    """Whether one who applies forces it.
+
+    Raises:
+        ApiError: 422, he does not say who he is, or does not apply.
+    """
+    if how == "apply" and not http.query.get("fieldManager"):
+        raise _options(
+            "fieldManager", "Required value: is required for apply patch", "FieldValueRequired", "PatchOptions"
+        )
+    if how != "apply" and "force" in http.query:
+        why = "Forbidden: may not be specified for non-apply patch"
+        raise _options("force", why, "FieldValueForbidden", "PatchOptions")
+    return {"force": truth(http.query, "force")}
 
 
 def dry_run(asked: Any) -> bool:
@@ -157,8 +187,8 @@ def deletion(resource: str, namespace: str, name: str, query: Query, body: Any) 
     )
 
 
-def _options(field: str, why: str) -> ApiError:
-    return invalid("meta.k8s.io", "UpdateOptions", "", [Cause("FieldValueNotSupported", field, why)])
+def _options(field: str, why: str, reason: str = "FieldValueNotSupported", kind: str = "UpdateOptions") -> ApiError:
+    return invalid("meta.k8s.io", kind, "", [Cause(reason, field, why)])
 
 
 def number(query: Query, name: str) -> int:

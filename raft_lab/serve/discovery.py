@@ -110,6 +110,7 @@ _SCALARS: dict[str, dict[str, str]] = {
     "[]byte": {"type": "string", "format": "byte"},
     "Time": {"type": "string", "format": "date-time"},
     "MicroTime": {"type": "string", "format": "date-time"},
+    "FieldsV1": {"type": "object"},
 }
 KIND_TEXTS = {
     "Lease": "A lease: who holds it, since when, and for how long. Leaders are elected with it.",
@@ -142,7 +143,7 @@ def openapi(group: str) -> dict[str, Any]:
 
 
 def _schema_name(struct: str) -> str:
-    if struct in ("ObjectMeta", "OwnerReference"):
+    if struct in ("ObjectMeta", "OwnerReference", "ManagedFieldsEntry"):
         return f"{_META}.{struct}"
     return f"io.k8s.api.{'coordination' if struct.startswith('Lease') else 'core'}.v1.{struct}"
 
@@ -188,6 +189,7 @@ def _paths(kind: Kind) -> dict[str, Any]:
     def operation(action: str, **more: Any) -> dict[str, Any]:
         return {"x-kubernetes-action": action, "x-kubernetes-group-version-kind": gvk, **answers, **more}
 
+    force = {"name": "force", "in": "query", "schema": {"type": "boolean"}}
     write = {"parameters": [*asked, {"name": "fieldManager", "in": "query", "schema": {"type": "string"}}]}
     body = {"requestBody": {"content": {"*/*": media["application/json"]}}}
     return {
@@ -195,7 +197,7 @@ def _paths(kind: Kind) -> dict[str, Any]:
         f"{folder}/{{name}}": {
             "get": operation("get"),
             "put": operation("put", **write, **body),
-            "patch": operation("patch", **write, **body),
+            "patch": operation("patch", parameters=[*write["parameters"], force], **body),
             "delete": operation("delete", parameters=asked[:1]),
         },
     }

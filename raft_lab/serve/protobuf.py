@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import json
 from typing import Any
 
 from raft_lab.kube.errors import bad_request
@@ -68,7 +69,17 @@ def _value(type: str, value: Any) -> Any:
             return _TIMES[type](value.seconds * 1_000_000 + value.nanos // 1000)
         except OverflowError:
             raise bad_request(f"a time {value.seconds} seconds after 1970 is none") from None
+    if type == "FieldsV1":
+        return _fields(value.Raw)
     return _plain(type, value) if type in _TABLE else value
+
+
+def _fields(data: bytes) -> Any:
+    """What is JSON inside protobuf, too."""
+    try:
+        return json.loads(data or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise bad_request(f"managed fields are no JSON: {error}") from None
 
 
 # The messages
@@ -87,6 +98,7 @@ def _classes() -> dict[str, Any]:
         moment = file.message_type.add(name=name)
         _declare(moment, Field(1, "seconds", "int64", ""))
         _declare(moment, Field(2, "nanos", "int32", ""))
+    _declare(file.message_type.add(name="FieldsV1"), Field(1, "Raw", "[]byte", ""))
     for name, fields in _TABLE.items():
         message = file.message_type.add(name=name)
         for field in fields.values():

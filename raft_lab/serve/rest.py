@@ -149,14 +149,15 @@ class Rest:
             case "GET", True:
                 return Get(kind, namespace, name, http.query.get("resourceVersion", ""))
             case "POST", False if address.is_place:
-                return Create(kind, namespace, await bodies.read(http), **bodies.care(http.query))
+                return Create(kind, namespace, await bodies.read(http), **bodies.care(http))
             case "PUT", True:
-                return Update(kind, namespace, name, await bodies.read(http), **bodies.care(http.query))
+                return Update(kind, namespace, name, await bodies.read(http), **bodies.care(http))
             case "PATCH", True:
                 how = HOW.get(http.content_type)
                 if how is None:
                     raise bodies.unsupported(HOW)
-                return Patch(kind, namespace, name, await bodies.read(http), how, **bodies.care(http.query))
+                asked = {**bodies.applying(http, how), **bodies.care(http)}
+                return Patch(kind, namespace, name, await bodies.read(http), how, **asked)
             case "DELETE", True:
                 return bodies.deletion(kind, namespace, name, http.query, await bodies.read(http, empty={}))
             case "DELETE", False if address.is_place:

@@ -71,18 +71,30 @@ metadata: {name: app}
 spec: {holderIdentity: %s, leaseDurationSeconds: 15}
 """
 FILES |= {f"lease-{holder}.yaml": LEASE % holder for holder in "abcdef"}
+CONFIG_MAP = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings, labels: {tier: web}}
+data: {%s}
+"""
+FILES |= {
+    "settings.yaml": CONFIG_MAP % 'a: "1", b: "2"',
+    "settings-less.yaml": CONFIG_MAP % 'a: "1"',
+    "settings-other.yaml": CONFIG_MAP % 'a: "9", b: "8"',
+    "plain.yaml": (CONFIG_MAP % 'x: "2"').replace("settings", "plain"),
+}
 FILES["bogus.yaml"] = (LEASE % "a").replace("spec: {", "spec: {bogus: 1, ")
 FILES["odd.yaml"] = FILES["bogus.yaml"].replace("name: app", "name: odd")
 
 
-@pytest.mark.parametrize("name", ["leases", "others"])
+@pytest.mark.parametrize("name", ["leases", "others", "apply"])
 def test_a_session_is_answered_as_by_a_real_api_server(kubectl: Kubectl, name: str) -> None:
     for words, expected in session(SESSIONS / f"{name}.txt"):
         said = kubectl(words)
         assert fits(said, expected), f"$ kubectl {words}\n{said}\nexpected:\n{expected}"
 
 
-@pytest.mark.parametrize("name", ["leases", "others"])
+@pytest.mark.parametrize("name", ["leases", "others", "apply"])
 def test_over_a_real_etcd_the_same_session_is_answered_the_same(
     beside_etcd: Kubernetes, tmp_path: Path, name: str
 ) -> None:

@@ -209,10 +209,10 @@ def test_lightkube(k8s: Kubernetes) -> None:
 
     with pytest.raises(lightkube.ApiError) as stale:
         client.replace(created)
-    client.apply(
-        Lease.from_dict({**lease.to_dict(), "apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}),
-        field_manager="test",
-    )
+    mine = Lease.from_dict({**lease.to_dict(), "apiVersion": "coordination.k8s.io/v1", "kind": "Lease"})
+    with pytest.raises(lightkube.ApiError, match=r"Apply failed with 1 conflict: .*: \.spec\.holderIdentity"):
+        client.apply(mine, field_manager="test")
+    client.apply(mine, field_manager="test", force=True)
     version = created.metadata.resourceVersion
     watch = client.watch(Lease, namespace="default", resource_version=version, server_timeout=60)
     told = [next(watch) for _ in range(2)]

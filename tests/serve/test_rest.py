@@ -22,6 +22,7 @@ MAPS = "/api/v1/namespaces/default/configmaps"
 JSON = {"Content-Type": "application/json"}
 PROTOBUF = {"Content-Type": "application/vnd.kubernetes.protobuf"}
 MERGE = {"Content-Type": "application/merge-patch+json"}
+APPLY = {"Content-Type": "application/apply-patch+yaml"}
 YAML = {"Content-Type": "application/yaml"}
 
 
@@ -103,6 +104,11 @@ MISTAKES = [
     ("GET", f"{LEASES}?watch=1&labelSelector=%3F%3F", None, {}, 400, "BadRequest", "unable to parse requirement"),
     ("POST", f"{LEASES}?dryRun=Maybe", APP, JSON, 422, "Invalid", "supported values"),
     ("POST", f"{LEASES}?fieldValidation=Maybe", APP, JSON, 422, "Invalid", "supported values"),
+    ("PATCH", f"{MAPS}/app", APP, APPLY, 422, "Invalid", "fieldManager: Required value: is required for apply patch"),
+    ("PATCH", f"{MAPS}/app?force=true", APP, MERGE, 422, "Invalid", "may not be specified for non-apply patch"),
+    ("PATCH", f"{MAPS}/app?fieldManager={'m' * 129}", APP, MERGE, 422, "Invalid", "may not be more than 128 bytes"),
+    ("PATCH", f"{MAPS}/app?fieldManager=a%00b", APP, MERGE, 422, "Invalid", "only contain printable characters"),
+    ("PATCH", f"{MAPS}/app?fieldManager=me", APP, APPLY, 422, "Invalid", "Required value"),
     ("DELETE", f"{LEASES}/app", [], JSON, 400, "BadRequest", "DeleteOptions"),
 ]
 
