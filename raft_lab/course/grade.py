@@ -7,6 +7,7 @@ was handed in anew, is graded. Where and in which order it is done changes nothi
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from os import PathLike
@@ -129,4 +130,5 @@ def _graded(
 def _bar(total: int, done: int, progress: bool) -> Any:
     from tqdm import tqdm
 
-    return tqdm(total=total, initial=done, disable=not progress, unit=" submissions")
+    seldom = 0.1 if sys.stderr.isatty() else 60.0  # in a log each look at it is a line
+    return tqdm(total=total, initial=done, disable=not progress, unit=" submissions", mininterval=seldom)

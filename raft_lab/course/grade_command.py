@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -43,7 +42,7 @@ def run(options: argparse.Namespace) -> str:
             seed=options.seed,
             executor=executor,
             keep=_kept(options),
-            progress=sys.stderr.isatty(),
+            progress=options.student is None,
             student=options.student,
         )
     warning = [] if options.dask else _warning()

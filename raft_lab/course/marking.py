@@ -139,7 +139,8 @@ class _Marking:
     def _answer(self, about: dict[str, Any], box: Sandbox) -> Any:
         match about.get("kind"):
             case "class":
-                return for_class(about, getattr(self.graded.exercise, "base", Server), box)
+                exercise: Any = self.graded.exercise
+                return for_class(about, getattr(exercise, "base", Server), box, getattr(exercise, "missing", ()))
             case "function" | "generator":
                 return for_function(about, box)
             case "value":

@@ -19,16 +19,20 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from raft_lab.course import wire
+from raft_lab.course.beside import Rules
 from raft_lab.course.confinement import MEMORY, PROCESSOR_S
 from raft_lab.raft.errors import HandlerError, RaftLabError
 from raft_lab.raft.state import Event, Outcome, State
 from raft_lab.sim.errors import TraceError
+
+if TYPE_CHECKING:
+    from raft_lab.course.rehearsal import Rehearsed
 
 SILENCE_S = 60.0
 """Seconds without an answer, after which there will be none. A safety net: instructions are counted first."""
@@ -38,8 +42,10 @@ BATCH = 50
 """So many steps are asked at once, where it is known beforehand which."""
 JUDGES, REPEATS = 1, 2
 """Hash seeds of the nurseries: an answer is judged in a child of the first, and asked again in one of the second."""
-Rules = tuple[tuple[str, ...], tuple[str, ...]]
-"""Rules that are off, and optional ones that are on."""
+Asked = tuple[Rules, State, Event, int]
+"""A step, as it is asked for."""
+Here = Callable[[State, Event, int], Outcome | None]
+"""Does a step without the answer if that has no part in it; else None."""
 
 
 NO_ANSWER = "It wrote something else than an answer to where answers are sent."
@@ -149,8 +155,10 @@ class Sandbox:
         self.nursery = taken(hash_seed)
         self.line = self.nursery.begin()
         self.line.setblocking(False)
-        self.known: dict[tuple[Any, ...], Outcome | str] = {}
-        """Every step so far; a text is a failure."""
+        self.known: dict[Asked, Outcome | str] = {}
+        """Every step that was asked; a text is a failure."""
+        self.own: dict[Asked, Outcome] = {}
+        """Every step in which the answer has no part."""
         self._states: dict[State, int] = {}
         self._events: dict[Event, int] = {}
         self._made = 0
@@ -168,7 +176,7 @@ class Sandbox:
         if self.line.fileno() < 0:
             return ""
         self.line.close()
-        for remembered in (self.known, self._states, self._events, self._parts):
+        for remembered in (self.known, self.own, self._states, self._events, self._parts):
             remembered.clear()  # a class that stands in for the answer may be remembered elsewhere for long
         how = self.nursery.end(hung_up)
         given_back(self.nursery)
@@ -238,29 +246,43 @@ class Sandbox:
 
     # Steps
 
-    def step(self, rules: Rules, state: State, event: Event, now: int) -> Outcome:
-        """What the answer does in one step. Each is asked once.
+    def step(self, rules: Rules, state: State, event: Event, now: int, here: Here) -> Outcome:
+        """What the answer does in one step. Each is asked once, and only if it cannot be done `here`.
 
         Raises:
             HandlerError: it failed.
             Ended: there is no process any more.
         """
         key = (rules, state, event, now)
-        found = self.known.get(key)
+        found = self.known.get(key) or self.own.get(key)
         if found is None:
+            if done := here(state, event, now):
+                self.own[key] = done
+                return done
             found = self.known[key] = self._step(rules, state, event, now)
         if isinstance(found, str):
             raise HandlerError(found)
         return found
 
-    def foresee(self, steps: Sequence[tuple[Rules, State, Event, int]]) -> None:
+    def foresee(self, steps: Sequence[Asked], here: Here) -> None:
         """Ask many steps at once, that are going to be asked for."""
-        new = [key for key in dict.fromkeys(steps) if key not in self.known]
+        new = []
+        for key in dict.fromkeys(steps):
+            if key not in self.known and key not in self.own:
+                if done := here(*key[1:]):
+                    self.own[key] = done
+                else:
+                    new.append(key)
         said = self.ask("steps", [self._numbered(*key) for key in new], False) if new else []
         if not isinstance(said, list) or len(said) > len(new):
             raise self._gone(NO_ANSWER)
         for key, one in zip(new, said, strict=False):  # where one fails, the rest was not done
             self.known[key] = self._noted(key[1], one)
+
+    def does(self, steps: Mapping[Asked, Outcome]) -> bool:
+        """Whether it does just this in these steps; each comes to one of its methods."""
+        self.foresee(list(steps), lambda *_: None)
+        return all(self.known.get(asked) == outcome for asked, outcome in steps.items())
 
     def _step(self, rules: Rules, state: State, event: Event, now: int) -> Outcome | str:
         try:
@@ -324,6 +346,18 @@ class Sandbox:
         file = io.BytesIO()
         wire.Sent(file, self._parts).dump(arguments)
         return self.value("call", file.getvalue())
+
+    def says(self, rehearsed: Rehearsed) -> bool:
+        """Whether a function says just this."""
+        said: list[Any] = []
+        for number, part in enumerate(rehearsed.asked):
+            try:
+                said += self.value("calls", part, number == 0)
+            except (HandlerError, TypeError):
+                return False
+            if said != list(rehearsed.said[: len(said)]) or not all(type(one) is bool for one in said):
+                return False
+        return len(said) == len(rehearsed.said)
 
     def left(self, rules: Rules, verb: str, before: State, *arguments: Any) -> State:
         """The state that `initial` or `crashed` of the answer make.

@@ -2,20 +2,26 @@
 
 A stand-in for a class is a subclass of the exercise's base, so that all that a checker does to a class can be done to
 it: rules are switched, clusters built, runs searched, shrunk and played. One place is another: where a step is done.
+A step that comes to none of the answer's methods is done here, since it is Raft's own; most are, and asking costs more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
-from typing import Any, ClassVar
+from collections.abc import Callable, Collection, Generator, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from raft_lab.course import wire
-from raft_lab.course.sandbox import Rules, Sandbox
+from raft_lab.course.beside import Reached, Rules, beside, with_rules
+from raft_lab.course.rehearsal import batches, rehearsed
+from raft_lab.course.sandbox import Sandbox
 from raft_lab.raft.errors import HandlerError
 from raft_lab.raft.log import Log
 from raft_lab.raft.server import Server
 from raft_lab.raft.state import Event, Outcome, State
 from raft_lab.raft.values import FrozenMap
+
+if TYPE_CHECKING:
+    from raft_lab.course.exercises import Exercise, Looked
 
 
 class StandIn:
@@ -24,20 +30,45 @@ class StandIn:
     sandbox: ClassVar[Sandbox]
     rules_off: ClassVar[tuple[str, ...]]
     rules_on: ClassVar[tuple[str, ...]]
+    methods: ClassVar[frozenset[str] | None]
+    """A step that comes to none of these need not be asked; None if each must be."""
+    base: ClassVar[type]
 
     @classmethod
     def _rules(cls) -> Rules:
         return cls.rules_off, cls.rules_on
 
     @classmethod
+    def _here(cls, state: State, event: Event, now: int) -> Outcome | None:
+        """The step, if none of the answer's methods has a part in it."""
+        if cls.methods is None:
+            return None
+        try:
+            return with_rules(beside(cls.__name__, cls.base, cls.methods), cls._rules()).step(state, event, now)
+        except Reached:
+            return None
+
+    @classmethod
     def step(cls, state: State, event: Event, now: int = 0) -> Outcome:
         """See `Server.step`."""
-        return cls.sandbox.step(cls._rules(), state, event, now)
+        return cls.sandbox.step(cls._rules(), state, event, now, cls._here)
 
     @classmethod
     def foresee(cls, steps: Iterable[tuple[State, Event, int]]) -> None:
         """Hear what is going to be asked, and ask it at once; see `differences`."""
-        cls.sandbox.foresee([(cls._rules(), *step) for step in steps])
+        cls.sandbox.foresee([(cls._rules(), *step) for step in steps], cls._here)
+
+    @classmethod
+    def does_as_raft(cls, exercise: Exercise, seed: int) -> Looked | None:
+        """How far a check looks at it without finding anything, if it does what Raft does wherever it is asked.
+
+        None if it does not, or if that cannot be told.
+        """
+        rehearsal = None if cls.methods is None else rehearsed(exercise, cls.methods & {*dir(exercise.base)}, seed)
+        if rehearsal is None:
+            return None
+        noted, looked = rehearsal
+        return looked if all(cls.sandbox.does(batch) for batch in batches(noted)) else None
 
 
 def _initial(cls: Any, id: str, log: Log, current_term: int = 0, voted_for: str | None = None) -> State:
@@ -69,8 +100,14 @@ def _asks(name: str) -> Callable[..., Any]:
 _NOT_ASKED = {"durable", "volatile", "step", "rules_on", "rules_off", "switched_from"}
 
 
-def for_class(about: dict[str, Any], base: type, sandbox: Sandbox) -> type:
+def for_class(about: dict[str, Any], base: type, sandbox: Sandbox, missing: Collection[str] = ()) -> type:
     """A stand-in for the class that a worker has told about.
+
+    Args:
+        about: what it has told.
+        base: the exercise's.
+        sandbox: where it is.
+        missing: methods that are always asked for there, whatever it has told.
 
     Raises:
         HandlerError: what it has told makes no sense.
@@ -89,6 +126,8 @@ def for_class(about: dict[str, Any], base: type, sandbox: Sandbox) -> type:
                     body[own] = classmethod(_crashed)
                 case str() if own.isidentifier() and not own.startswith("__") and own not in _NOT_ASKED:
                     body[own] = _asks(own)
+        body["base"] = base
+        body["methods"] = frozenset({*missing, *map(str, about["owns"])}) if about["plain"] is True else None
         return type(name, (StandIn, base), body)
     except wire.DAMAGE as error:
         raise HandlerError(f"what it says of itself makes no sense: {error}"[:300]) from None
@@ -113,6 +152,8 @@ def for_function(about: dict[str, Any], sandbox: Sandbox) -> Callable[..., Any]:
                 how, value = "throw", error
 
     stand_in = program if about["kind"] == "generator" else function
+    if stand_in is function:
+        function.says = sandbox.says  # type: ignore[attr-defined]
     stand_in.__name__ = stand_in.__qualname__ = _name(about)
     return stand_in
 

@@ -20,6 +20,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 from raft_lab.check.purity import refuse_impure
@@ -167,6 +168,7 @@ class Child:
         self.events: list[Any] = []
         self.running: list[Any] = []
         self.parts: list[Any] = []
+        self.shared: list[Any] = []
         self.servers: dict[Any, type[Server]] = {}
 
     def serve(self) -> None:
@@ -227,7 +229,8 @@ class Child:
             impure = ""
         except HandlerError as error:
             fields, impure = {"durable": wire.pack({}), "volatile": wire.pack({})}, str(error)
-        return {"fits": True, "owns": owns, "impure": impure, "fields": fields}
+        plain = _is_plain(answer, base, mine)
+        return {"fits": True, "owns": owns, "plain": plain, "impure": impure, "fields": fields}
 
     # Steps
 
@@ -299,6 +302,19 @@ class Child:
             return {"value": len(self.running) - 1}
         return self._value(lambda: self.answer(*arguments))
 
+    def do_calls(self, sent: bytes, first: bool) -> Any:
+        """What a function gives in several calls; what these have in common is known apart from all else."""
+        if first:
+            self.shared.clear()
+        calls = wire.Heard(sent, self.shared).load()
+        said = []
+        for arguments in calls:
+            one = self._said(lambda: (self.answer(*arguments),), bounded=True)  # noqa: B023  called at once
+            if isinstance(one, dict):
+                return one
+            said += one
+        return self._value(lambda: said)
+
     def do_go_on(self, number: int, how: str, value: Any) -> Any:
         """What a running program asks for next, when it is sent `value` or that is raised in it."""
         program = self.running[number]
@@ -346,6 +362,24 @@ def _bounded(where: str, call: Callable[[], Any], function: Any = None) -> Any:
     given: list[Any] = []
     guard.bounded(watched, where, lambda: given.append(call()), always=function is None)
     return given[0]
+
+
+def _is_plain(answer: type[Server], base: type, mine: list[type]) -> bool:
+    """Whether a step that comes to none of its methods is a step of `base`: all that it has besides changes none."""
+    if type(answer) is not type or answer.durable or answer.volatile or {*answer.__mro__} - {*base.__mro__, *mine}:
+        return False
+    return all(_changes_nothing(name, value, base) for cls in mine for name, value in vars(cls).items())
+
+
+def _changes_nothing(name: str, value: Any, base: type) -> bool:
+    if name.startswith("__"):
+        return name in _OF_EVERY_CLASS
+    method = isinstance(value, FunctionType | staticmethod | classmethod)
+    return method or name in ("durable", "volatile") or not hasattr(base, name)
+
+
+_OF_EVERY_CLASS = frozenset(vars(type("Any", (), {"__doc__": None, "__annotations__": {}}))) | {"__qualname__"}
+"""What the interpreter itself puts into a class."""
 
 
 def _given() -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Grading: the whole set for one right submission, a mixed class, and the same submission again and again.
 
     python tests/benchmarks/grading.py whole             # seconds of processor time, on one core
-    python tests/benchmarks/grading.py class 300         # submissions a minute and core
+    python tests/benchmarks/grading.py class 12          # submissions a minute and core
+    python tests/benchmarks/grading.py class 300 FOLDER  # by `raft-lab grade` on two workers; goes on if it was killed
     python tests/benchmarks/grading.py same 50           # are the bytes equal, on 1 and 2 workers and on Dask?
 
 Times are of the processor, grader and answers together, so that a machine that has other things to do tells the same.
@@ -23,6 +24,7 @@ from right import RIGHT
 from wrong import WRONG
 
 import lessons
+from raft_lab import cli
 from raft_lab.course.grade import grade
 from raft_lab.course.graded import GRADED
 from raft_lab.course.sandbox import close_nurseries
@@ -66,6 +68,9 @@ def processor_s() -> float:
 def main() -> None:
     """Run what is asked for."""
     what, count = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    if len(sys.argv) > 3:
+        by_the_command(Path(sys.argv[3]), count)
+        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "in"
         if what == "same":
@@ -81,6 +86,22 @@ def main() -> None:
     print(f"{count} submissions of {len(GRADED)} exercises: {spent:.1f} s of processor time, {took:.1f} s in all")
     print(f"{60 * count / spent:.2f} submissions a minute and core; {points:.0%} of the points; "
           f"{sum(mark.passed for mark in marks)} of {len(marks)} answers passed")  # fmt: skip
+
+
+def by_the_command(folder: Path, count: int) -> None:
+    """A class as an instructor grades it: what is done is on disk, and is not done again when this is started again."""
+    handed_in, kept = folder / "submissions", folder / "grades.results"
+    for number in range(count):
+        if not (handed_in / f"s{number:03}").is_dir():
+            hand_in(handed_in, f"s{number:03}", mixed(number))
+    before = len(list(kept.glob("*.json")))
+    begun, wall = processor_s(), time.perf_counter()
+    command = ["grade", str(handed_in), "--out", str(folder / "grades.csv"), "--workers", "2"]
+    failed = cli.main([*command, "--reports", str(folder / "reports"), "--failures", str(folder / "failures.csv")])
+    spent, took = processor_s() - begun, time.perf_counter() - wall
+    done = len(list(kept.glob("*.json"))) - before
+    print(f"{done} submissions in this run, {before} were done: {spent:.0f} s of processor time, {took:.0f} s in all")
+    print(f"{60 * done / spent:.2f} submissions a minute and core; the command ended with {failed}")
 
 
 def same(folder: Path, count: int) -> None:
