@@ -10,9 +10,14 @@ from typing import Any, NoReturn
 
 from raft_lab.raft.rules import switched
 from raft_lab.raft.server import Server
+from raft_lab.raft.state import Event, State
 
 Rules = tuple[tuple[str, ...], tuple[str, ...]]
 """Rules that are off, and optional ones that are on."""
+Asked = tuple[Rules, State, Event, int]
+"""A step, as it is asked for."""
+BATCH = 50
+"""So many steps are asked at once, where it is known beforehand which."""
 
 
 class Reached(BaseException):

@@ -110,8 +110,8 @@ class InvariantExercise:
         if not callable(answer) or isinstance(answer, type):
             return Verdict(False, "Give check() your function, agree(world), which returns True or False.")
         says = getattr(answer, "says", None)
-        if says is not None and says(_rehearsed(seed)):
-            return self._passed(_rehearsed(seed).states)
+        if says is not None and says((rehearsed := _rehearsed(seed)).asked, rehearsed.said):
+            return self._passed(rehearsed.states)
         try:
             refuted, seen = _legal_run_that_refutes(answer, seed)
             if refuted is not None:

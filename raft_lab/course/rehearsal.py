@@ -11,18 +11,14 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from raft_lab.course import wire
-from raft_lab.course.beside import Reached, beside, reached, with_rules
-from raft_lab.course.sandbox import BATCH, Asked
+from raft_lab.course.beside import BATCH, Asked, Reached, beside, reached, with_rules
+from raft_lab.course.exercises import Exercise, Looked
+from raft_lab.course.wire import Sent
 from raft_lab.raft.errors import HandlerError
 from raft_lab.raft.server import Server
 from raft_lab.raft.state import Event, Outcome, State
-
-if TYPE_CHECKING:
-    from raft_lab.course.exercises import Exercise, Looked
-
 
 _RAFT: type = Server
 
@@ -76,17 +72,17 @@ class Rehearsed:
     """
 
     asked: tuple[bytes, ...]
-    said: tuple[Any, ...]
+    said: tuple[bool, ...]
     states: int
 
     @classmethod
-    def of(cls, asked: Sequence[tuple[Any, ...]], said: Sequence[Any], states: int) -> Rehearsed:
+    def of(cls, asked: Sequence[tuple[Any, ...]], said: Sequence[bool], states: int) -> Rehearsed:
         """Written once, for all answers."""
         known: dict[Any, int] = {}
         parts = []
         for first in range(0, len(asked), BATCH):
             file = io.BytesIO()
-            wire.Sent(file, known).dump(list(asked[first : first + BATCH]))
+            Sent(file, known).dump(list(asked[first : first + BATCH]))
             parts.append(file.getvalue())
         return cls(tuple(parts), tuple(said), states)
 

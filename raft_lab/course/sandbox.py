@@ -22,28 +22,21 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from raft_lab.course import wire
-from raft_lab.course.beside import Rules
+from raft_lab.course.beside import BATCH, Asked, Rules
 from raft_lab.course.confinement import MEMORY, PROCESSOR_S
 from raft_lab.raft.errors import HandlerError, RaftLabError
 from raft_lab.raft.state import Event, Outcome, State
 from raft_lab.sim.errors import TraceError
 
-if TYPE_CHECKING:
-    from raft_lab.course.rehearsal import Rehearsed
-
 SILENCE_S = 60.0
 """Seconds without an answer, after which there will be none. A safety net: instructions are counted first."""
 LARGEST = 16 << 20
 """Bytes in one answer; more is no answer."""
-BATCH = 50
-"""So many steps are asked at once, where it is known beforehand which."""
 JUDGES, REPEATS = 1, 2
 """Hash seeds of the nurseries: an answer is judged in a child of the first, and asked again in one of the second."""
-Asked = tuple[Rules, State, Event, int]
-"""A step, as it is asked for."""
 Here = Callable[[State, Event, int], Outcome | None]
 """Does a step without the answer if that has no part in it; else None."""
 
@@ -347,17 +340,17 @@ class Sandbox:
         wire.Sent(file, self._parts).dump(arguments)
         return self.value("call", file.getvalue())
 
-    def says(self, rehearsed: Rehearsed) -> bool:
-        """Whether a function says just this."""
+    def says(self, asked: Sequence[bytes], right: Sequence[bool]) -> bool:
+        """Whether a function says just this in all these calls; see `Rehearsed`."""
         said: list[Any] = []
-        for number, part in enumerate(rehearsed.asked):
+        for number, part in enumerate(asked):
             try:
                 said += self.value("calls", part, number == 0)
             except (HandlerError, TypeError):
                 return False
-            if said != list(rehearsed.said[: len(said)]) or not all(type(one) is bool for one in said):
+            if said != list(right[: len(said)]) or not all(type(one) is bool for one in said):
                 return False
-        return len(said) == len(rehearsed.said)
+        return len(said) == len(right)
 
     def left(self, rules: Rules, verb: str, before: State, *arguments: Any) -> State:
         """The state that `initial` or `crashed` of the answer make.

@@ -8,10 +8,11 @@ A step that comes to none of the answer's methods is done here, since it is Raft
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from raft_lab.course import wire
 from raft_lab.course.beside import Reached, Rules, beside, with_rules
+from raft_lab.course.exercises import Exercise, Looked
 from raft_lab.course.rehearsal import batches, rehearsed
 from raft_lab.course.sandbox import Sandbox
 from raft_lab.raft.errors import HandlerError
@@ -19,9 +20,6 @@ from raft_lab.raft.log import Log
 from raft_lab.raft.server import Server
 from raft_lab.raft.state import Event, Outcome, State
 from raft_lab.raft.values import FrozenMap
-
-if TYPE_CHECKING:
-    from raft_lab.course.exercises import Exercise, Looked
 
 
 class StandIn:
