@@ -65,7 +65,8 @@ def svg(cluster: Cluster) -> str:
     """The present situation as a picture: the ring of servers, and their logs beside it."""
     columns = _columns(cluster)
     rows = len(cluster.servers)
-    width = 420 + 84 + max(4, len(columns)) * 62
+    names = max(84, 8 + 8 * max(map(len, cluster.servers)))
+    width = 420 + names + max(4, len(columns)) * 62
     height = max(360, 120 + rows * 46)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
@@ -75,7 +76,7 @@ def svg(cluster: Cluster) -> str:
         f'<text x="20" y="30" font-size="14">{escaped(_clip(str(cluster.now.sentence), width // 7))}</text>',
         *_mark(cluster, width),
         *_ring(cluster, 200, 60 + (height - 60) / 2, min(130, (height - 150) / 2)),
-        *_ledger(cluster, columns, 420, 80),
+        *_ledger(cluster, columns, 420, 420 + names, 80),
         "</svg>",
     ]
     return "".join(parts)
@@ -150,17 +151,17 @@ def _columns(cluster: Cluster) -> list[int]:
     return list(range(max(1, last - 9), last + 1))
 
 
-def _ledger(cluster: Cluster, columns: list[int], left: float, top: float) -> list[str]:
+def _ledger(cluster: Cluster, columns: list[int], names: float, left: float, top: float) -> list[str]:
     parts = [
-        f'<text x="{left + 84 + 62 * n + 29}" y="{top - 12}" text-anchor="middle" font-size="11" fill="{_FAINT}">'
+        f'<text x="{left + 62 * n + 29}" y="{top - 12}" text-anchor="middle" font-size="11" fill="{_FAINT}">'
         f"{index}</text>"
         for n, index in enumerate(columns)
     ]
     for row, state in enumerate(cluster.world.servers.values()):
         y = top + row * 46
         parts.append(
-            f'<text x="{left}" y="{y + 17}" font-weight="600">{escaped(state.id)}</text>'
-            f'<text x="{left}" y="{y + 32}" font-size="11" fill="{_FAINT}">{_role(cluster, state)}</text>'
+            f'<text x="{names}" y="{y + 17}" font-weight="600">{escaped(state.id)}</text>'
+            f'<text x="{names}" y="{y + 32}" font-size="11" fill="{_FAINT}">{_role(cluster, state)}</text>'
         )
         for n, index in enumerate(columns):
             if not state.log.first_index <= index <= state.log.last_index:
@@ -168,7 +169,7 @@ def _ledger(cluster: Cluster, columns: list[int], left: float, top: float) -> li
             entry = state.log.entry(index)
             committed = index <= state.commit_index
             edge = 'stroke-width="2.5"' if committed else 'stroke-dasharray="4 3"'
-            x = left + 84 + 62 * n
+            x = left + 62 * n
             parts.append(
                 f'<rect x="{x}" y="{y}" width="58" height="38" rx="4" fill="{term_colour(entry.term)}" '
                 f'fill-opacity="0.45" stroke="{_INK}" {edge}/>'

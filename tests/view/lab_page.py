@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from browser.moments import tape_of
+from raft_lab import Cluster
 from raft_lab.view import assets
 from view import sample_tapes
 
@@ -46,6 +48,17 @@ def bundle(entry: str = "lab.js") -> tuple[str, str]:
     return assets.bundle(entry), assets.styles()
 
 
+class Recorded:
+    """A real run in the clothes of a toy."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+
+    def tape(self, cursor: int | None = None) -> dict[str, Any]:
+        tape = tape_of(self.cluster)
+        return tape if cursor is None else {**tape, "cursor": cursor}
+
+
 class LabPage:
     """A page with one lab on it, and a fake kernel at the other end."""
 
@@ -71,7 +84,7 @@ class LabPage:
 
     def show(
         self,
-        toy: sample_tapes.Toy,
+        toy: sample_tapes.Toy | Recorded,
         cursor: int | None = None,
         width: int = 1200,
         css: str = "",

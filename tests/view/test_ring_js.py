@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from raft_lab import Cluster
 from view import sample_tapes
-from view.lab_page import LabPage
+from view.lab_page import LabPage, Recorded
 
 CENTRES = """(selector) => [...document.querySelectorAll(selector)].map((one) => {
   const box = one.getBoundingClientRect();
@@ -26,6 +27,20 @@ def to_wall(lab: LabPage, point: list[float]) -> float:
           return Math.hypot(p.x - x, p.y - y); })); }""",
         point,
     )
+
+
+def test_long_names_stand_inside_their_servers_without_what_all_have_in_common(lab: LabPage) -> None:
+    names = ["eu-west-1a-etcd-0", "eu-west-1a-etcd-1", "eu-west-1a-etcd-2"]
+    lab.show(Recorded(Cluster(names)))
+    assert lab.page.locator(".rl-node-name").all_text_contents() == ["…etcd-0", "…etcd-1", "…etcd-2"]
+    widths = """() => [...document.querySelectorAll(".rl-node")].map((node) =>
+      node.querySelector(".rl-node-name").getBBox().width / node.querySelector(".rl-shape").getBBox().width)"""
+    assert max(lab.page.evaluate(widths)) < 1
+    assert [one.split(",")[0] for one in labels(lab)] == names  # said, and shown to the mouse, as a whole
+
+
+def labels(lab: LabPage) -> list[str]:
+    return lab.page.locator(".rl-node").evaluate_all("nodes => nodes.map((node) => node.ariaLabel)")
 
 
 def test_a_ballot_says_by_its_shape_what_has_become_of_the_question(lab: LabPage) -> None:

@@ -7,18 +7,7 @@ from typing import Any
 from browser.moments import tape_of
 from raft_lab import Cluster
 from view import sample_tapes
-from view.lab_page import PAGE, LabPage, bundle
-
-
-class Recorded:
-    """A real run in the clothes of a toy."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-
-    def tape(self, cursor: int | None = None) -> dict[str, Any]:
-        tape = tape_of(self.cluster)
-        return tape if cursor is None else {**tape, "cursor": cursor}
+from view.lab_page import PAGE, LabPage, Recorded, bundle
 
 
 def election() -> Cluster:

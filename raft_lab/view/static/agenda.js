@@ -1,6 +1,7 @@
 // @ts-check
 import { clockText, hueOf, keep, make, put, say, show } from "./dom.js";
 import { icon, messagePicture } from "./icons.js";
+import { shortName } from "./names.js";
 import { deedsFor, listedDeeds, mainDeed, messageDeeds, serverDeeds, timerWords } from "./verbs.js";
 
 /**
@@ -92,7 +93,11 @@ export class Agenda {
     show(this.#empty, events.length === 0);
     say(this.#dueTitle, events.length ? `By time (${events.length})` : "By time");
     for (const event of events) this.#paintDue(/** @type {Row} */ (this.#due.get(event.key)), event, frame);
-    for (const [id, row] of this.#servers) this.#offer(row, listedDeeds(serverDeeds(frame, id, this.desk)), id);
+    for (const [id, row] of this.#servers) {
+      const name = row.more.firstElementChild;
+      if (name) say(name, shortName(frame.servers, id));
+      this.#offer(row, listedDeeds(serverDeeds(frame, id, this.desk)), id);
+    }
     this.#paintReasons();
     this.#rove();
     if (focused < 0 || held?.element.contains(document.activeElement)) return;
@@ -117,7 +122,7 @@ export class Agenda {
     const more = make("button", { type: "button", class: "rl-icon-button rl-more", tabindex: "-1", "aria-haspopup": "menu" }, icon("more"));
     const element = make("div", { class: "rl-row", role: "listitem", tabindex: "-1", "data-about": about, "data-row": key }, head, words, due, buttons);
     if (key === about && isServer) {
-      more.prepend(make("strong", {}, about));
+      more.prepend(make("strong"));
       head.append(more);
     } else element.append(more);
     put(more, "aria-label", `Menu of ${about}`);
@@ -139,10 +144,12 @@ export class Agenda {
     say(row.due, due === Infinity ? "held" : wait > 0 ? `in ${clockText(wait)}` : "now");
     put(row.element, "data-held", due === Infinity ? "true" : null);
     if (message) {
-      const look = `${message.kind} ${message.term} ${message.reply} ${message.ok} ${message.src} ${message.dst}`;
+      const way = `${shortName(frame.servers, message.src)} → ${shortName(frame.servers, message.dst)}`;
+      const look = `${message.kind} ${message.term} ${message.reply} ${message.ok} ${way}`;
       if (row.look !== look) {
         row.look = look;
-        row.head.replaceChildren(messagePicture(message, hueOf(message.term)), `${message.src} → ${message.dst}`);
+        row.head.replaceChildren(messagePicture(message, hueOf(message.term)), way);
+        put(row.head, "title", `${message.src} → ${message.dst}`);
       }
       say(row.words, message.text);
       put(row.words, "title", message.text);
@@ -152,8 +159,8 @@ export class Agenda {
     }
     if (!row.look) row.head.append(icon("clock"));
     row.look = "timer";
-    say(row.words, timerWords(verb ?? "", about));
-    put(row.words, "title", row.words.textContent);
+    say(row.words, timerWords(verb ?? "", shortName(frame.servers, about)));
+    put(row.words, "title", timerWords(verb ?? "", about));
     this.#offer(row, deedsFor(frame, { kind: "server", id: about }, this.desk).filter((deed) => deed.verb === verb), about);
   }
 

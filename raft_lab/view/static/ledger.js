@@ -2,6 +2,7 @@
 import { hueOf, keep, make, put, say, show } from "./dom.js";
 import { leaderOf, membershipWords, readConfiguration, roleWords } from "./cluster.js";
 import { logWords } from "./changes.js";
+import { shortName } from "./names.js";
 
 /** The ledger: every server's log, aligned by index. Only what is in sight is drawn once logs are long. */
 
@@ -11,7 +12,7 @@ import { logWords } from "./changes.js";
 /** @typedef {{box: HTMLElement, term: HTMLElement, text: HTMLElement, flag: HTMLElement}} Cell */
 /**
  * @typedef {object} Row
- * @property {HTMLElement} element @property {HTMLElement} name @property {HTMLElement} role @property {HTMLElement} facts @property {HTMLElement} term @property {HTMLElement} vote
+ * @property {HTMLElement} element @property {HTMLElement} title @property {HTMLElement} role @property {HTMLElement} facts @property {HTMLElement} term @property {HTMLElement} vote
  * @property {HTMLElement} slots @property {HTMLElement} prefix @property {Map<string, Cell>} cells
  * @property {HTMLElement} next @property {HTMLElement} match
  */
@@ -161,7 +162,8 @@ export class Ledger {
     const term = make("span", { class: "rl-fact-term" });
     const vote = make("span", { class: "rl-fact-vote" });
     const facts = make("span", { class: "rl-ledger-facts" }, term, " · ", vote);
-    const name = make("div", { class: "rl-ledger-name", role: "rowheader" }, make("strong", {}, id), role, facts);
+    const title = make("strong", { title: id });
+    const name = make("div", { class: "rl-ledger-name", role: "rowheader" }, title, role, facts);
     const prefix = make("div", { class: "rl-compacted", title: "compacted into a snapshot" }, "snapshot");
     const next = make("span", { class: "rl-next", title: "next_index: what the leader sends next" }, "▲");
     const match = make("span", { class: "rl-match", title: "match_index: what the leader knows is there" }, "●");
@@ -169,18 +171,19 @@ export class Ledger {
     const element = make("div", { class: "rl-ledger-row", role: "row", "data-about": id }, name, slots);
     element.addEventListener("pointerenter", () => this.light(id));
     element.addEventListener("pointerleave", () => this.light(""));
-    return { element, name, role, facts, term, vote, slots, prefix, cells: new Map(), next, match };
+    return { element, title, role, facts, term, vote, slots, prefix, cells: new Map(), next, match };
   }
 
   /** @param {Row} row @param {string} id @param {Server} server @param {Frame} frame @param {string} leader @param {number} low @param {number} high */
   #paintRow(row, id, server, frame, leader, low, high) {
     const words = roleWords(frame, id);
+    say(row.title, shortName(frame.servers, id));
     say(row.role, words);
     put(row.role, "data-role", words);
     put(row.element, "data-crashed", server.crashed ? "true" : null);
     const member = membershipWords(frame, id);
     say(row.term, `term ${server.term}`);
-    say(row.vote, member || (server.voted_for ? `voted ${server.voted_for}` : "no vote"));
+    say(row.vote, member || (server.voted_for ? `voted ${shortName(frame.servers, server.voted_for)}` : "no vote"));
     put(row.element, "data-changed", this.#changed[id] ?? null);
     put(row.facts, "title", server.voted_for ? `voted for ${server.voted_for} in term ${server.term}` : `has not voted in term ${server.term}`);
     const keys = [];

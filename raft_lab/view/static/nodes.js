@@ -4,6 +4,7 @@ import { CENTRE, RING_WIDTH, nodeSizeFor, seatOf } from "./circle.js";
 import { isAsking, membershipWords, roleWords, voteWords } from "./cluster.js";
 import { BALLOT_WORDS } from "./ballots.js";
 import { CROWN } from "./icons.js";
+import { shortName } from "./names.js";
 
 /** The servers on the ring: role by shape and by word, the term in print, the timer as an arc, ballots as dots. */
 
@@ -49,13 +50,14 @@ export class Nodes {
     this.#ids = ids.join(" ");
     this.size = nodeSizeFor(ids.length);
     this.seats = new Map(ids.map((id, i) => [id, seatOf(i, ids.length)]));
-    keep(this.layer, this.#nodes, [], (id) => this.#make(id), (node) => node.group);
-    keep(this.layer, this.#nodes, ids, (id) => this.#make(id), (node) => node.group);
+    const make = (/** @type {string} */ id) => this.#make(id, shortName(frame.servers, id));
+    keep(this.layer, this.#nodes, [], make, (node) => node.group);
+    keep(this.layer, this.#nodes, ids, make, (node) => node.group);
     return true;
   }
 
-  /** @param {string} id @returns {Node} */
-  #make(id) {
+  /** @param {string} id @param {string} name as it stands in the node @returns {Node} */
+  #make(id, name) {
     const { x, y } = this.seats.get(id) ?? { x: 0, y: 0 };
     const r = this.size;
     const above = y < CENTRE.y;
@@ -64,7 +66,7 @@ export class Nodes {
       shape: draw("path", { class: "rl-shape" }),
       crown: draw("path", { d: CROWN, class: "rl-crown", transform: `translate(0 ${-r * 0.57}) scale(${r / 38})` }),
       cross: draw("path", { d: `M${-r * 0.6} ${-r * 0.6} ${r * 0.6} ${r * 0.6}M${r * 0.6} ${-r * 0.6} ${-r * 0.6} ${r * 0.6}`, class: "rl-cross" }),
-      name: draw("text", { class: "rl-node-name", "font-size": r / 2 }),
+      name: draw("text", { class: "rl-node-name", "font-size": Math.min(r / 2, (2 * r - 8) / (0.62 * name.length)).toFixed(1) }),
       term: draw("text", { class: "rl-node-term" }),
       role: draw("text", { class: "rl-node-role", y: above ? -r - 17 : r + 26 }),
       votes: draw("text", { class: "rl-node-votes", y: above ? -r - 32 : r + 41 }),
@@ -82,7 +84,7 @@ export class Nodes {
       node.title, draw("circle", { r: r + 14, class: "rl-focus" }), draw("circle", { r: r + 9, class: "rl-dial" }), node.pulse, node.arc, node.shape, node.cross, node.crown,
       node.name, node.term, node.ballots, node.reads, node.disk, node.watches, node.role, node.votes,
     );
-    say(node.name, id);
+    say(node.name, name);
     group.addEventListener("click", () => this.pick(id, group));
     group.addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return;

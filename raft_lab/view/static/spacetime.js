@@ -2,6 +2,7 @@
 import { Causality, OPERATION_ROWS } from "./causality.js";
 import { AXIS, BAR, STEP, makeArrow, makeBar, makeSpot, paintArrow, paintBar, paintSpot } from "./arrows.js";
 import { clockText, draw, hueOf, keep, make, put, say } from "./dom.js";
+import { shortName } from "./names.js";
 
 /** The space-time diagram: a lane for each server, steps from left to right, an arrow for each message. Only what is in sight is drawn. */
 
@@ -120,7 +121,14 @@ export class SpaceTime {
     put(this.#now, "height", height);
     const names = [...(rows ? ["clients"] : []), ...lanes.keys()];
     keep(this.#gutter, this.#names, names, (id) => ({ box: make("div", id === "clients" ? {} : { "data-about": id }, id) }), ({ box }) => box);
-    for (const [id, { box }] of this.#names) put(box, "style", `top:${(this.#lanes.get(id) ?? AXIS + ((this.#top - AXIS) / 2)) - 9}px`);
+    const { servers } = this.session.frame;
+    for (const [id, { box }] of this.#names) {
+      const name = servers[id] ? shortName(servers, id) : id;
+      say(box, name);
+      put(box, "title", id);
+      put(box, "data-long", name.length > 4 ? "true" : null);
+      put(box, "style", `top:${(this.#lanes.get(id) ?? AXIS + ((this.#top - AXIS) / 2)) - 9}px`);
+    }
     put(this.#svg, "aria-label", `${events.length} steps on ${lanes.size} lanes`);
   }
 
