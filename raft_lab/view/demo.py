@@ -16,7 +16,7 @@ import traitlets
 from raft_lab.kube.electors import Electors
 from raft_lab.kube.explain import explain
 from raft_lab.kube.objects import from_store
-from raft_lab.kube.pods import PAUSED, Pod
+from raft_lab.kube.pods import PAUSED, RUNNING, Pod, PodView, view
 from raft_lab.kube.records import BadRecord
 from raft_lab.raft.errors import RaftLabError
 from raft_lab.view.assets import STATIC, bundle
@@ -86,7 +86,7 @@ class Demo(anywidget.AnyWidget):
         self._stop_listening = electors.on_change(self._look)
 
     def get(self, pod: str = "") -> Answer:
-        """Load the page now.
+        """Load the page now. Whoever looks back is taken to the present: nobody answers in the past.
 
         Args:
             pod: whom to ask; "": the next one that runs, as a Service of Kubernetes sends each request to another.
@@ -95,6 +95,7 @@ class Demo(anywidget.AnyWidget):
             UnknownName: there is no such pod.
         """
         with self.electors.cluster.lock:
+            self.electors.to_present()
             asked = self.electors[pod] if pod else self._next()
             answer = Answer("", None, self.electors.now_us)
             if asked is not None:
@@ -107,6 +108,7 @@ class Demo(anywidget.AnyWidget):
     def reload(self) -> Answer:
         """Load the page after a second of the cluster's time."""
         with self.electors.cluster.lock:
+            self.electors.to_present()
             self.electors.run(BETWEEN_S)
             return self.get()
 
@@ -159,13 +161,17 @@ class Demo(anywidget.AnyWidget):
             self._served.tell(self.state)
 
     def _seen(self) -> dict[str, Any]:
-        """What there is to see, in plain values."""
+        """What there is to see at the cluster's time, which somebody may have taken back; in plain values."""
         electors = self.electors
-        world = electors.cluster.world
+        world, now_us = electors.cluster.world, electors.now_us
+        pods = tuple(view(pod) for pod in electors.pods.values())
+        if now_us < electors.present_us:
+            pods = electors.seen_at(electors.cluster.now.id)
         return {
-            "time_us": electors.now_us,
-            "pods": [_pod(pod) for pod in electors.pods.values()],
-            "answers": [_told(answer) for answer in self.answers[-SHOWN:]],
+            "time_us": now_us,
+            "present_us": electors.present_us,
+            "pods": [_pod(pod) for pod in pods],
+            "answers": [_told(answer) for answer in self.answers if answer.us <= now_us][-SHOWN:],
             "kind": election_kind(electors).name,
             "name": f"{electors.namespace}/{electors.election}",
             "record": self._record(),
@@ -194,6 +200,8 @@ class Demo(anywidget.AnyWidget):
             try:
                 if content == {"do": "reload"}:
                     self.reload()
+                elif content == {"do": "present"}:
+                    self.electors.to_present()
                 else:
                     perform(self.electors, content)
             except RaftLabError as error:
@@ -210,13 +218,14 @@ class Demo(anywidget.AnyWidget):
         return {**made, **words} if isinstance(made, dict) else made
 
 
-def _pod(pod: Pod) -> dict[str, Any]:
+def _pod(pod: PodView) -> dict[str, Any]:
+    lives = pod.state in (RUNNING, PAUSED)
     return {
         "name": pod.name,
         "state": pod.state,
         "answer": pod.answer or "",
-        "leads": pod.lives and pod.leader == pod.identity,
-        "cut": bool(pod.cuts),
+        "leads": lives and pod.leader == pod.identity,
+        "cut": pod.cut,
     }
 
 

@@ -16,7 +16,7 @@ from raft_lab.kube.objects import Kind, from_store, kind_of
 from raft_lab.kube.pods import Call
 from raft_lab.kube.records import BadRecord, LeaderElectionRecord
 from raft_lab.kube.requests import Create, Get, Update
-from raft_lab.kube.timeline import CUT, DOWN, PAUSED, WORKS, Interval
+from raft_lab.kube.timeline import CUT, DOWN, PAUSED, WORKS, Happened, Interval
 from raft_lab.kv.errors import EtcdError
 from raft_lab.kv.requests import KeyValue
 from raft_lab.sim.actions import Crash
@@ -234,8 +234,7 @@ class ElectionRecording:
         """What happened to them, and when those who wait saw the record change."""
         events = self.electors.timeline.events
         for event in events[self._events :]:
-            words = event.what if event.what.startswith(event.who) else f"{event.who}: {event.what}"
-            yield _mark("events", "event", event.us, event.who, "", words)
+            yield _mark("events", "event", event.us, event.who, "", _in_words(event))
         self._events = len(events)
         views = self.electors.views
         for _, pods in views[self._views :]:
@@ -323,6 +322,19 @@ def _reign(server: str, term: int, begin_us: int, end_us: int | None) -> Json:
 
 def _mark(lane: str, what: str, at: int, pod: str, short: str, text: str) -> Json:
     return {"lane": lane, "what": what, "at": at, "pod": pod, "short": short, "text": text}
+
+
+def _in_words(event: Happened) -> str:
+    """What happened, for somebody who does not know client-go's callbacks; with their names."""
+    who, what = event.who, event.what
+    if what.startswith("OnNewLeader "):
+        leader = what.removeprefix("OnNewLeader ").strip("'")
+        return f"{who} hears that {leader or 'nobody'} leads (OnNewLeader)"
+    if what.startswith("OnStartedLeading, "):
+        return f"{who} leads, and begins to work (OnStartedLeading); {what.removeprefix('OnStartedLeading, ')}"
+    if what == "OnStoppedLeading":
+        return f"{who} leads no more (OnStoppedLeading)"
+    return what if what.startswith(who) else f"{who}: {what}"
 
 
 def _verb(call: Call) -> str:

@@ -129,6 +129,31 @@ def test_what_a_click_asks_for_is_done_or_said(demo: Demo) -> None:
     assert told == [{"type": "done"}] * 3
 
 
+def test_whoever_looks_back_sees_the_pods_of_that_moment(demo: Demo) -> None:
+    demo.get()
+    cluster, then, early = demo.electors.cluster, demo.state, demo.electors.now_us
+    back = cluster.now.id
+    demo.electors.run(1)
+    demo.electors.crash("pod-a")
+    demo.electors.run(15)
+    demo.get()
+    late = demo.electors.now_us
+    states = [pod["state"] for pod in demo.state["pods"]]
+    assert states[0] == "crashed"
+
+    cluster.goto(back)
+
+    assert demo.state["pods"] == then["pods"]
+    assert demo.state["answers"] == then["answers"]
+    assert (demo.state["time_us"], demo.state["present_us"]) == (early, late)
+
+    demo._receive(None, {"do": "present"}, None)
+    assert (demo.electors.now_us, [pod["state"] for pod in demo.state["pods"]]) == (late, states)
+    assert len(demo.state["answers"]) == 2
+    cluster.goto(back)
+    assert demo.get("pod-b").us == late  # who loads the page is taken to the present
+
+
 def test_without_widgets_it_says_who_says_what(demo: Demo) -> None:
     demo.get()
     bundle: Any = demo._repr_mimebundle_()
@@ -179,3 +204,19 @@ def test_its_buttons_are_wishes(lab: LabPage, demo: Demo) -> None:
         assert lab.sent()[-1] == wish
     lab.button("Kill the Raft leader").click()
     assert lab.sent()[-1] == {"do": "crash_server"}
+
+
+def test_a_look_back_is_said_and_nothing_can_be_done_there(lab: LabPage, demo: Demo) -> None:
+    back = demo.electors.cluster.now.id
+    demo.electors.run(10)
+    demo.electors.cluster.goto(back)
+    shown(lab, demo)
+
+    says = lab.page.locator(".demo-past")
+    assert str(says.text_content()).startswith("You look back: this is how all stood at 6.")
+    assert lab.page.get_by_role("region", name="pod-a").get_by_role("button", name="Kill").is_disabled()
+    lab.button("To the present").click()
+    assert lab.sent() == [{"do": "present"}]
+    demo.electors.to_present()
+    lab.page.evaluate("state => { model.set('state', state); }", demo.state)
+    assert says.is_hidden()

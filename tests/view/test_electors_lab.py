@@ -140,6 +140,14 @@ def test_one_click_waits_for_another_leader() -> None:
     assert electors.leader not in (None, old)
 
 
+def test_what_client_go_calls_back_is_told_in_words() -> None:
+    electors = elected()
+    told = {mark["text"] for mark in ElectionRecording(electors).whole()["marks"] if mark["what"] == "event"}
+    leader = electors.leader
+    assert f"{leader} leads, and begins to work (OnStartedLeading); acquired at resourceVersion 2" in told
+    assert {f"{pod} hears that {leader} leads (OnNewLeader)" for pod in electors.pods} <= told
+
+
 def test_next_leader_is_refused_at_once_while_nothing_hinders_the_one_who_leads() -> None:
     electors = elected()
     before = electors.now_us

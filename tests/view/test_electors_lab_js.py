@@ -118,6 +118,7 @@ def test_whoever_looks_back_is_left_there_until_time_goes_on(lab: LabPage) -> No
     picture = Picture(lab, electors)
     picture.look(5)
     past = picture.sentence
+    assert picture.pod("pod-b").get_by_role("button", name="Crash").is_disabled()  # nothing can be done to the past
 
     lab.kernel_says(type="news", news={**picture.recording.news(), "code": ""})  # the answer to its greeting, late
     picture.page.evaluate("() => new Promise((next) => setTimeout(next, 400))")
@@ -125,6 +126,7 @@ def test_whoever_looks_back_is_left_there_until_time_goes_on(lab: LabPage) -> No
     electors.run(1)
     picture.told()
     assert picture.sentence != past
+    assert picture.pod("pod-b").get_by_role("button", name="Crash").is_enabled()
 
 
 def test_every_button_is_a_wish(lab: LabPage) -> None:

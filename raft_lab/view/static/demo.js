@@ -7,7 +7,7 @@ import { keep, make, put, say, show } from "./dom.js";
 /** @typedef {{name: string, state: string, answer: string, leads: boolean, cut: boolean}} Pod */
 /**
  * @typedef {object} DemoState
- * @property {number} time_us @property {Pod[]} pods @property {Answer[]} answers @property {string} kind @property {string} name
+ * @property {number} time_us @property {number} present_us later than the time while somebody looks back @property {Pod[]} pods @property {Answer[]} answers @property {string} kind @property {string} name
  * @property {[name: string, value: string][]} record @property {{name: string, leads: boolean, down: boolean}[]} servers @property {string} said
  */
 /** @typedef {(wish: Record<string, unknown>) => void} Ask */
@@ -63,7 +63,7 @@ function buildPod(name, ask) {
   const acts = make("div", { class: "demo-acts" }, kill, pause, cut);
   show(acts, ask !== null);
   const element = make("section", { class: "demo-pod", "aria-label": name }, make("h4", {}, name, state), make("p", { class: "demo-small" }, "its sidecar says"), answer, acts);
-  const update = (/** @type {Pod} */ now) => {
+  const update = (/** @type {Pod} */ now, /** @type {boolean} */ past) => {
     pod = now;
     put(element, "data-leads", now.leads ? "true" : null);
     put(element, "data-state", now.state);
@@ -72,7 +72,8 @@ function buildPod(name, ask) {
     say(kill, alive() ? "Kill" : "Restart");
     put(kill, "aria-label", `${alive() ? "Kill" : "Restart"} ${name}`);
     say(pause, now.state === "paused" ? "Resume" : "Pause 20 s");
-    put(pause, "disabled", alive() ? null : "");
+    put(pause, "disabled", alive() && !past ? null : "");
+    for (const button of [kill, cut]) put(button, "disabled", past ? "" : null);
     say(cut, now.cut ? "Mend" : "Cut off");
     put(cut, "title", "nothing gets through between this pod and the API server");
   };
@@ -91,10 +92,14 @@ function buildDemo(el, reload, ask) {
   const crash = demoButton("Kill the Raft leader", () => ask?.({ do: all.some(({ down }) => down) ? "restart_servers" : "crash_server" }));
   show(crash, ask !== null);
   const said = make("p", { class: "demo-said", role: "status" });
+  const when = make("span", {});
+  const present = demoButton("To the present", () => ask?.({ do: "present" }));
+  show(present, ask !== null);
+  const looksBack = make("p", { class: "demo-past", role: "status" }, when, present);
   const below = make("div", { class: "demo-below" },
     make("section", {}, about, make("table", {}, make("caption", { class: "demo-hidden" }, "The record of the election"), record)),
     make("section", {}, make("h4", {}, "etcd, on Raft"), servers, crash));
-  const root = make("div", { class: "raft-demo" }, page.element, said, row, below);
+  const root = make("div", { class: "raft-demo" }, looksBack, page.element, said, row, below);
   el.append(root);
   /** @type {Map<string, ReturnType<typeof buildPod>>} */
   const pods = new Map();
@@ -103,7 +108,12 @@ function buildDemo(el, reload, ask) {
   const update = (/** @type {DemoState} */ state) => {
     page.update(state);
     keep(row, pods, state.pods.map(({ name }) => name), (name) => buildPod(name, ask), ({ element }) => element);
-    for (const pod of state.pods) pods.get(pod.name)?.update(pod);
+    const past = state.time_us < state.present_us;
+    show(looksBack, past);
+    say(when, past ? `You look back: this is how all stood at ${(state.time_us / 1e6).toFixed(1)} s. The pods are at ${(state.present_us / 1e6).toFixed(1)} s, and do not go back.` : "");
+    put(root, "data-past", past ? "true" : null);
+    put(crash, "disabled", past ? "" : null);
+    for (const pod of state.pods) pods.get(pod.name)?.update(pod, past);
     say(about, `The record: ${state.kind} ${state.name}`);
     keep(record, rows, state.record.map(([name]) => name), (name) => make("tr", {}, make("th", { scope: "row" }, name), make("td")), (item) => item);
     for (const [name, value] of state.record) say(/** @type {Element} */ (rows.get(name)?.lastElementChild), value);

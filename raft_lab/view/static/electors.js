@@ -3,7 +3,7 @@ import { make, prefersStillness, put, say, show } from "./dom.js";
 import { ElectionRecord, seconds } from "./record.js";
 import { marksLegend } from "./moments.js";
 import { Reigns } from "./reigns.js";
-import { POD_ROW, ROWS } from "./rows.js";
+import { POD_ROW, layerRows } from "./rows.js";
 import { PodControls, RowHead, smallButton } from "./pods.js";
 import { LeaseView } from "./lease.js";
 import { Ring } from "./ring.js";
@@ -58,7 +58,8 @@ class Electors {
     const { pods } = this.record.picture;
     const ask = (/** @type {Record<string, unknown>} */ wish) => this.#ask(wish);
     this.pods = pods.map((pod) => new PodControls(pod, ask, () => Number(this.#seconds.value) || 20));
-    this.rows = { resource: new RowHead("Writes", ROWS.resource), api: new RowHead("API server", ROWS.api), etcd: new RowHead("etcd", ROWS.etcd), raft: new RowHead("Raft", ROWS.raft, this.#crash, this.#restart) };
+    const heights = layerRows(pods.length);
+    this.rows = { resource: new RowHead("Writes", heights.resource), api: new RowHead("API server", heights.api), etcd: new RowHead("etcd", heights.etcd), raft: new RowHead("Raft", heights.raft, this.#crash, this.#restart) };
     this.#heads.append(...this.pods.map(({ element }) => element), ...Object.values(this.rows).map(({ element }) => element));
     this.rows.resource.element.append(make("div", { class: "el-letters", "aria-hidden": "true" }, ...pods.map((pod) => make("span", {}, (pod.split("-").at(-1) ?? "").slice(0, 1)))));
     for (const { element } of this.pods) element.style.height = `${POD_ROW}px`;
@@ -224,8 +225,9 @@ class Electors {
       this.#play.replaceChildren(icon(this.#playing ? "pause" : "play"), this.#playing ? "Pause" : "Play");
     }
     for (const button of [...this.#runs, this.#play]) put(button, "disabled", this.#dead ? "" : null);
-    for (const pod of this.pods) pod.update(record, t, this.#dead);
-    this.#paintRows(t);
+    const still = this.#dead || !this.#live; // pods and servers stand in the present
+    for (const pod of this.pods) pod.update(record, t, still);
+    this.#paintRows(t, still);
     this.reigns.update(record, t, this.#window);
     this.#lease.update(record, t);
     if (this.#live && !this.#motionGoes(t)) this.#showRing(record.picture.frame);
@@ -245,8 +247,8 @@ class Electors {
     this.#ring.update(frame, null, { ballots: {}, changed: {} });
   }
 
-  /** @param {number} t */
-  #paintRows(t) {
+  /** @param {number} t @param {boolean} still */
+  #paintRows(t, still) {
     const { record } = this;
     const { marks, spans, open } = record.picture;
     const count = (/** @type {string} */ what) => marks.filter((mark) => mark.lane === "resource" && mark.what === what && mark.at <= t).length;
@@ -262,7 +264,7 @@ class Electors {
     this.rows.raft.says(crashed.length ? "" : leads ? leads.text : "nobody leads");
     show(this.#restart, crashed.length > 0);
     say(this.#restart, `Restart ${crashed.join(", ")}`);
-    for (const button of [this.#crash, this.#restart]) put(button, "disabled", this.#dead ? "" : null);
+    for (const button of [this.#crash, this.#restart]) put(button, "disabled", still ? "" : null);
   }
 
   /** Only the keys that mean something here are kept from the notebook. @param {KeyboardEvent} event */

@@ -11,7 +11,7 @@ import { seconds } from "./record.js";
 /** Marks by shape: a request that changed nothing is a tick, a renewal a bar, a new holder a diamond, a refusal a cross. @type {Record<string, string>} */
 const OUTLINES = {
   get: "M0 3V9",
-  saw: "M0 -2.5V2.5",
+  saw: "M0 -3.5 3 2 -3 2z",
   update: "M0 -9V9",
   take: "M0 -10 6 0 0 10 -6 0z",
   refused: "M-5 -5 5 5M5 -5 -5 5",

@@ -44,15 +44,15 @@ export class PodControls {
   #down = false;
   #isCut = false;
 
-  /** @param {ElectionRecord} record @param {number} t @param {boolean} dead no kernel */
-  update(record, t, dead) {
+  /** @param {ElectionRecord} record @param {number} t @param {boolean} still nothing can be done: there is no kernel, or somebody looks back */
+  update(record, t, still) {
     const has = (/** @type {string} */ what, /** @type {number} */ at) => record.span(this.pod, what, at) !== undefined;
     const { now } = record;
     [this.#paused, this.#down, this.#isCut] = [has("paused", now), has("down", now), has("cut", now)];
     say(this.#pause, this.#paused ? "Resume" : "Pause");
     say(this.#crash, this.#down ? "Restart" : "Crash");
     say(this.#cut, this.#isCut ? "Mend" : "Cut");
-    for (const control of [this.#pause, this.#crash, this.#cut, this.#speed]) put(control, "disabled", dead || (this.#down && control !== this.#crash) ? "" : null);
+    for (const control of [this.#pause, this.#crash, this.#cut, this.#speed]) put(control, "disabled", still || (this.#down && control !== this.#crash) ? "" : null);
     const clock = record.picture.clocks[this.pod] ?? "1";
     if (document.activeElement !== this.#speed && this.#speed.value !== clock) {
       if (![...this.#speed.options].some(({ value }) => value === clock)) this.#speed.append(make("option", { value: clock }, `clock ${clock}×`));

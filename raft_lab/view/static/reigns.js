@@ -3,7 +3,7 @@ import { draw, hueOf, keep, make, put, say } from "./dom.js";
 import { Clashes } from "./clashes.js";
 import { Moments } from "./moments.js";
 import { seconds } from "./record.js";
-import { BARS, POD_ROW, ROWS, TIMES_LINE, TOP } from "./rows.js";
+import { BARS, POD_ROW, TIMES_LINE, TOP, layerRows } from "./rows.js";
 
 /** Four layers on one axis of time: who may lead, believes to lead and works; what was written; what the API was asked; etcd; Raft. */
 
@@ -66,7 +66,7 @@ export class Reigns {
   /** Each lane has its row. @param {ElectionRecord} record */
   #place(record) {
     let y = TOP;
-    const rows = /** @type {[string, number][]} */ ([...record.picture.pods.map((pod) => [pod, POD_ROW]), ...Object.entries(ROWS)]);
+    const rows = /** @type {[string, number][]} */ ([...record.picture.pods.map((pod) => [pod, POD_ROW]), ...Object.entries(layerRows(record.picture.pods.length))]);
     for (const [lane, height] of rows) {
       this.#rows.set(lane, { y, height });
       this.#layers.ground.append(draw("line", { class: "el-rule", x1: 0, x2: "100%", y1: y + height, y2: y + height }));

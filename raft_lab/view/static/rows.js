@@ -5,7 +5,10 @@
 /** @typedef {{x: (us: number) => number, from: number, window: number, width: number, rows: Map<string, Row>}} Scale what times and lanes are on the screen */
 
 export const POD_ROW = 62;
-export const ROWS = { resource: 44, api: 36, etcd: 28, raft: 30 };
+/** The rows below them; the leaders' writes stand in a line a pod. @param {number} pods how many */
+export function layerRows(pods) {
+  return { resource: Math.max(44, 12 * pods + 8), api: 36, etcd: 28, raft: 30 };
+}
 export const TIMES_LINE = 11;
 /** The axis, and below it the flags of what must not be. */
 export const TOP = 35;
