@@ -93,10 +93,10 @@ class Kubernetes:
         if self.url:
             raise RaftLabError(f"it serves already, at {self.url}")
         host, port = self._address
+        refuse_foreign(host)
         if not is_loopback(host):
             text = f"the API is served on {host}: whoever can reach this machine can change everything in it"
             warnings.warn(text, stacklevel=2)
-        refuse_foreign(host)
         with contextlib.ExitStack() as stack:
             listening = stack.enter_context(contextlib.closing(_listen(host, port)))
             behind = self._behind(stack)

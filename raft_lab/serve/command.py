@@ -7,6 +7,7 @@ import contextlib
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -32,7 +33,8 @@ def run(options: argparse.Namespace) -> int:
         RaftLabError: it cannot be served, or not any longer.
     """
     serve: Callable[[argparse.Namespace, Told], None] = options.serve
-    with Told() as told, contextlib.suppress(KeyboardInterrupt):
+    with Told() as told, contextlib.suppress(KeyboardInterrupt), warnings.catch_warnings():
+        warnings.showwarning = _warn
         serve(options, told)
     return 0
 
@@ -188,6 +190,10 @@ class Told:
         self._said.set()
         if self._at_once:
             raise KeyboardInterrupt
+
+
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
+    sys.stderr.write(f"raft-lab: {message}\n")
 
 
 def _say(text: str) -> None:

@@ -231,9 +231,9 @@ def etcd(
         raise wire.MissingLibrary("to serve etcd's API takes grpcio: pip install 'raft_lab[serve]'") from None
     if not (isinstance(port, int) and not isinstance(port, bool) and 0 <= port <= 65_535):
         raise ValueError(f"a port is a number from 1 to 65535, or 0 for any that is free, not {port!r}")
+    refuse_foreign(host)
     if not is_loopback(host):
         warnings.warn(f"everybody who can reach {host} can read and change this cluster", stacklevel=3)
-    refuse_foreign(host)
     if journal is not None:
         options = {"compact_above": SNAPSHOT_EVERY, **options}
     with living(cluster, **options) as live:

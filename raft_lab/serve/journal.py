@@ -67,6 +67,7 @@ class Journal:
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA fullfsync = ON")  # macOS would else leave it in the disk's own memory
             with self._transaction():
                 for table in _TABLES.strip().splitlines():
                     self._db.execute(table)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,17 @@ def test_etcd_is_served_once_there_is_a_leader_until_ctrl_c() -> None:
         process.send_signal(signal.SIGINT)
         _, trouble = process.communicate(timeout=120)
     assert (trouble, process.returncode) == ("", 0)
+
+
+def test_in_a_terminal_a_warning_is_a_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command.Told, "wait", lambda *_: None)
+    for protocol in ("etcd", "kubernetes"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            assert cli.main(["serve", protocol, "--port", "0", "--servers", "1", "--host", "0.0.0.0"]) == 0
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("raft-lab: ")
+        assert "0.0.0.0" in line
 
 
 STARTING = """
