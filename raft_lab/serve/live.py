@@ -89,7 +89,7 @@ class Live:
         self._names = 0
         self._shown: Any = None
         self._told_at = 0.0
-        self._told: Step = cluster.now
+        self._told: tuple[Step, Exception | None] = (cluster.now, None)
 
     # Beginning and end
 
@@ -378,14 +378,15 @@ class Live:
 
     def _tell_labs(self) -> None:
         real = time.monotonic()
-        if self.cluster.now is not self._told and real - self._told_at >= TELL_EVERY_SECONDS:
-            self._told, self._told_at = self.cluster.now, real
+        is_new = self.cluster.now is not self._told[0] or self.trouble is not self._told[1]
+        if is_new and real - self._told_at >= TELL_EVERY_SECONDS:
+            self._told, self._told_at = (self.cluster.now, self.trouble), real
             with self.cluster.lock:
                 self.cluster.tell()
 
     def _halt(self, error: Exception) -> None:
         """Let time stand still, and say why to all who wait; if it is for good, to all who watch, too."""
-        self.trouble, self.pace.paused = error, True
+        self.trouble, self.pace.paused, self._told_at = error, True, 0.0
         waiting, self._waiting, self._new = [*self._new, *self._waiting.items()], {}, []
         for process, then in waiting:
             self._refuse(process, then, error)

@@ -36,6 +36,8 @@ class Driver(Protocol):
     """Whoever lets a cluster's time flow with real time, for clients from outside."""
 
     speed: float
+    trouble: Exception | None
+    """Why it cannot go on."""
 
     @property
     def paused(self) -> bool:

@@ -15,7 +15,7 @@ import anywidget
 import traitlets
 
 from raft_lab.raft.errors import RaftLabError
-from raft_lab.sim.cluster import Cluster
+from raft_lab.sim.cluster import Cluster, Driver
 from raft_lab.sim.errors import ActionRefused
 from raft_lab.sim.files import write_whole
 from raft_lab.sim.tape import Step
@@ -54,6 +54,7 @@ class Lab(anywidget.AnyWidget):
         self.title = title
         self._told = 0
         self._answering = 0
+        self._trouble: Exception | None = None
         self._recording = frames.Recording(cluster)
         question = {"ask": asked(cluster, ask)} if ask else {}
         super().__init__(options={"speed": speed, "rules": frames.rule_book(), **question})
@@ -130,6 +131,14 @@ class Lab(anywidget.AnyWidget):
                     "reply_to": reply_to,
                 }
             )
+            self._tell_trouble(driver)
+
+    def _tell_trouble(self, driver: Driver | None) -> None:
+        """Say once why time stands still, though nobody here has asked for it."""
+        before, self._trouble = self._trouble, driver.trouble if driver is not None else None
+        if self._trouble is not None and self._trouble is not before:
+            text = f"The cluster was paused, since it cannot go on: {self._trouble}"
+            self.send({"type": "refused", "text": text, "cursor": self.cluster.now.id, "reply_to": 0})
 
     def _receive(self, _: Any, content: Any, __: Any) -> None:
         """Do what the browser asks for, on whatever thread it arrives, and answer with one message."""

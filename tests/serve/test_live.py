@@ -239,11 +239,30 @@ def test_a_handler_that_fails_pauses_the_cluster_and_says_why():
             raise KeyError("oh")
 
     cluster = Cluster(3, server=Broken, seed=5, timing=FAST)
+    lab = Lab(cluster)
+    sent, told = [], threading.Event()
+
+    def send(message):
+        sent.append(message)
+        if message["type"] == "refused":
+            told.set()
+
+    lab.send = send
     with Live(cluster) as live:
         with pytest.raises(RaftLabError, match="Broken failed"):
             live.run(put("x", "1"), PATIENT)
         assert live.paused
         assert "Broken failed" in str(live.trouble)
+        with pytest.raises(RaftLabError, match="Broken failed"):
+            live.run(put("x", "1"), PATIENT)  # and so it is for all who come later
+        assert told.wait(PATIENT)
+        (said,) = [message["text"] for message in sent if message["type"] == "refused"]
+        assert said.startswith("The cluster was paused, since it cannot go on: ")
+        assert "Broken failed" in said
+        cluster.swap(KVServer)
+        live.resume()
+        assert live.run(put("x", "1"), PATIENT).revision > 1
+    lab.close()
 
 
 @pytest.mark.parametrize(
