@@ -36,6 +36,7 @@ from typing import Any
 from raft_lab.check.standing import Crash, Situation
 from raft_lab.check.wording import log_in_words, role_in_words
 from raft_lab.raft.clients import ANSWERED
+from raft_lab.raft.machine import Session
 from raft_lab.raft.messages import (
     AppendEntries,
     AppendEntriesReply,
@@ -62,6 +63,7 @@ from raft_lab.raft.state import (
     Rejected,
     State,
 )
+from raft_lab.raft.values import FrozenMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,8 @@ def log(c: Case) -> Contrast | None:
                 return f"The snapshot's {what} is {one};", f"yours is {other}."
         return "The snapshot holds the state machine, clients' sessions included;", "yours holds another one."
     if log_in_words(right) == log_in_words(found):
-        return "Afterwards its log holds just what was asked for;", "yours holds other entries of the same terms."
+        index = next(i for i in range(right.first_index, right.last_index + 1) if right.entry(i) != found.entry(i))
+        return f"Afterwards its entry {index} is {right.entry(index)};", f"yours is {found.entry(index)}."
     return f"Afterwards its log is {log_in_words(right)};", f"yours makes it {log_in_words(found)}."
 
 
@@ -220,9 +223,23 @@ def commit(c: Case) -> Contrast | None:
 
 def state_machine(c: Case) -> Contrast | None:
     """What the applied entries make."""
-    if c.right.state.machine == c.found.state.machine:
+    right, found = c.right.state.machine, c.found.state.machine
+    if right == found:
         return None
+    if isinstance(right.data, FrozenMap) and isinstance(found.data, FrozenMap):
+        for key in sorted(right.data.keys() | found.data.keys(), key=str):
+            one, other = (m.data.get(key, "nothing") for m in (right, found))
+            if one != other:
+                return f"Afterwards {key} is {one} in the state machine;", f"with yours it is {other}."
+    for client in sorted(right.sessions.keys() | found.sessions.keys()):
+        one, other = (m.sessions.get(client) for m in (right, found))
+        if one != other:
+            return f"Afterwards {client}'s session is {_session(one)};", f"with yours it is {_session(other)}."
     return "The state machine is what the applied entries make of it;", "yours is not."
+
+
+def _session(known: Session | None) -> str:
+    return "unknown" if known is None else f"at command {known.seq}, which gave {known.reply!r}"
 
 
 # --- Answers to a leader ----------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from raft_lab.raft.log import Log
 from raft_lab.raft.messages import AppendEntries, InstallSnapshot, PreVote, RequestVote
 from raft_lab.raft.rules import with_rules
 from raft_lab.raft.server import Server
-from raft_lab.raft.state import Compact, Event, Outcome, State
+from raft_lab.raft.state import Compact, Event, Leader, Outcome, State
 from raft_lab.raft.values import FrozenMap
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.errors import ActionRefused
@@ -97,7 +97,7 @@ def difference(server: type[Server], situation: Situation, right: Outcome | None
         found = _stepped(server, _with_first_fields(server, situation))
     except HandlerError as error:
         said = "Raft goes on;", f"yours does not: {error}."
-        return Difference(situation_in_words(situation), *said, "", "error", kind_of(situation))
+        return Difference(situation_in_words(situation), *said, _hint(situation), "error", kind_of(situation))
     if _mark(situation.event) != mark:
         _forget()  # others would be asked about what it has made of the message
         return Difference("", "", f"{changed_message(server)}.", "", _IMPURE, kind_of(situation))
@@ -334,6 +334,19 @@ _RULES = {
     "(§5.2; Figure 2, Followers).",
     "notes": "Followers know their leader; transfers, leases and stickiness rest on it (§5.1; dissertation 3.10, 6.4).",
 }
+
+
+def _hint(situation: Situation) -> str:
+    """The rule that whoever fails here may not have thought of."""
+    state, role = situation.state, situation.state.role
+    if kind_of(situation) != "AppendEntriesReply" or not isinstance(role, Leader) or not state.commit_index:
+        return ""
+    if any(progress.match_index for progress in role.progress.values()):
+        return ""
+    return (
+        "A new leader has matchIndex 0 for everybody, and commits only forward: N > commitIndex (Figure 2, rules for "
+        "leaders)."
+    )
 
 
 def _vote_rule(c: Case) -> str:

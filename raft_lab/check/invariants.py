@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from raft_lab.raft.clients import ANSWERED
+from raft_lab.raft.log import Command, Log
 from raft_lab.raft.membership import Configuration
 from raft_lab.raft.messages import Message, PreVote, PreVoteReply
 from raft_lab.raft.server import Server
@@ -514,6 +515,18 @@ def fresh_reads(c: Change) -> str | None:
     return None
 
 
+def _first_time(committed: Log, index: int) -> int | None:
+    """Where the command of a session stands that was sent again at `index`."""
+    again = committed.entry(index).value
+    if not isinstance(again, Command) or not again.client:
+        return None
+    for earlier in range(committed.first_index, index):
+        one = committed.entry(earlier).value
+        if isinstance(one, Command) and (one.client, one.seq) == (again.client, again.seq):
+            return earlier
+    return None
+
+
 @_invariant("Stored Reply", "step", "§8; dissertation 6.3")
 def stored_reply(c: Change) -> str | None:
     """A command is answered once it is committed, with what it gave when it was applied; sent again, with the same."""
@@ -524,7 +537,10 @@ def stored_reply(c: Change) -> str | None:
                 return f"{c.new.id} answered entry {answer.index}, which nobody has committed."
             due = ghosts.reply(answer.index, c.behaviour)
             if answer.reply != due and due != ANSWERED:  # whoever has had its answer may be told anything
-                return f"{c.new.id} answered entry {answer.index} with {answer.reply!r}; it gives {due!r}."
+                said = f"{c.new.id} answered entry {answer.index} with {answer.reply!r}"
+                if first := _first_time(ghosts.committed, answer.index):
+                    return f"{said}; it is the command of entry {first} once more, which gave {due!r}."
+                return f"{said}; it gives {due!r}."
     return None
 
 

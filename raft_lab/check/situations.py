@@ -320,6 +320,9 @@ def _answers_to_a_larger_leader() -> Iterator[Situation]:
             yield Situation(state, Receive(AppendEntriesReply("S2", "S1", 1, True, 1, 0, round=number, sent_at=5)))
             yield Situation(state, Receive(AppendEntriesReply("S3", "S1", 1, False, 0, 0, 0, round=number)))
     yield Situation(state, Receive(AppendEntriesReply("S2", "S1", 2, False)))
+    new = {"S2": 0, "S3": 0, "S4": 0, "S5": 0}  # what a new leader knows of: less than its snapshot holds
+    state = leading(2, (1, 2), new, commit=1, snapshot=1, configuration=FIVE)
+    yield Situation(state, Receive(AppendEntriesReply("S2", "S1", 2, True, 2, 1)))
     for last in (1, 2):  # who refuses needs what the leader has compacted
         role = Leader(FrozenMap({"S2": Progress(last + 1, last), "S3": Progress(last + 1)}))
         state = standing(1, (1,) * last, voted_for="S1", role=role, commit=last, snapshot=1)

@@ -209,9 +209,9 @@ class Exercise:
             return Verdict(False, str(error), layer=layer, states=states)
         found = (self._guilty_step(answer, broken) if broken else None) or odd
         if broken is not None:
-            said = f"With your handler {broken.violation}"
+            said = f"With your handler, {broken.violation}"
         elif stuck:
-            said = f"With your handler {stuck}."
+            said = f"With your handler, {stuck}."
         elif found is not None:
             said = f"No short run of yours breaks a property, but it is not yet what {self.source} asks for."
         else:

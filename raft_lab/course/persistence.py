@@ -9,7 +9,7 @@ from typing import Any
 from raft_lab.check.differences import Difference
 from raft_lab.check.explore import Bounds
 from raft_lab.check.situations import small
-from raft_lab.check.wording import situation_in_words
+from raft_lab.check.wording import log_in_words, role_in_words, situation_in_words
 from raft_lab.course.exercises import SAFETY, Exercise
 from raft_lab.raft.core import FIELD_TYPES
 from raft_lab.raft.errors import HandlerError
@@ -89,7 +89,10 @@ class Persistence(Exercise):
             for name, value in wanted.items():
                 if getattr(left, name) != value:
                     words = situation_in_words(situation)
-                    is_now = f"After a restart its {name} is {value};", f"with yours it is {getattr(left, name)}."
+                    is_now = (
+                        f"After a restart {_words(name, value)};",
+                        f"with yours {_words(name, getattr(left, name))}.",
+                    )
                     return Difference(words, *is_now, f"{_WHY[name]} (Figure 2, persistent state)", name, "Crash")
             applied = (left.last_applied, left.machine)
             base = state.log.snapshot
@@ -99,6 +102,18 @@ class Persistence(Exercise):
                     situation_in_words(situation), *said, "Both are made anew from the log (§5.3).", "commit"
                 )
         return None
+
+
+def _words(field: str, value: Any) -> str:
+    """One field of a server that has just started."""
+    match field:
+        case "role":
+            return f"it is {role_in_words(value)}"
+        case "log":
+            return f"its log is {log_in_words(value)}"
+        case "voted_for":
+            return f"it has voted for {value or 'nobody'}"
+    return f"its term is {value}"
 
 
 def _one_voted(server: type[Server]) -> Cluster:

@@ -134,6 +134,12 @@ LEAVE_JOINT = Exercise(
     source="§6",
     goals=(
         Goal("the old servers are never let go", _just_begun, _is_over),
-        Goal("after a change of leaders, the joint configuration is never left", _leader_lost, _is_over),
+        Goal(
+            "after a change of leaders, the joint configuration is never left: the new leader commits it together "
+            "with its own first entry, which stands behind it, and whoever leads then must append the new "
+            "configuration (§6)",
+            _leader_lost,
+            _is_over,
+        ),
     ),
 )

@@ -19,8 +19,9 @@ Case = Callable[[Callable[..., Any]], str]
 
 _OPS: tuple[Op, ...] = (Put(b"a", b"1"), Put(b"a", b"2"), Put(b"b", b"1"), DeleteRange(b"a"))
 _TRANSACTIONS: tuple[tuple[Op, ...], ...] = (
-    *((op,) for op in _OPS),
+    *((op,) for op in _OPS[:3]),
     (Put(b"a", b"1"), Put(b"b", b"1")),
+    (DeleteRange(b"a"),),
     (Put(b"b", b"2"), DeleteRange(b"a")),
     (),
 )

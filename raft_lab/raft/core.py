@@ -13,6 +13,7 @@ import re
 import traceback
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
 from typing import Any, ClassVar
 
 from raft_lab.raft.errors import HandlerError
@@ -325,7 +326,7 @@ def _snake(name: str) -> str:
 
 
 def _where(error: BaseException) -> str:
-    """The error, and the line of code in which it arose."""
+    """The error, and the line of code in which it arose: the last one that this package did not write."""
     words = " ".join(str(error).split())[:300]
     said = f"{type(error).__name__}: {words}" if words else type(error).__name__
     if isinstance(error, RecursionError):
@@ -335,11 +336,13 @@ def _where(error: BaseException) -> str:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != "<string>"]
     if not frames:
         return said
-    last = frames[-1]
+    theirs = [f for f in frames if not f.filename.startswith(_PACKAGE)]
+    last = (theirs or frames)[-1]
     line = f": {last.line}" if last.line else ""
     return f"{said} (line {last.lineno} of {last.name}{line})"
 
 
+_PACKAGE = str(Path(__file__).parents[1])
 _OURS = ("raft_lab.raft.", "raft_lab.kv.")
 """Where classes stand whose code needs no watching."""
 _PART_TYPES: dict[str, type] = {"str": str, "int": int, "bool": bool, "tuple[Entry, ...]": tuple}

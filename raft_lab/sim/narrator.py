@@ -146,6 +146,13 @@ def narrate(before: World, action: Action, done: Transition) -> Sentence:
                     "Term, vote and log must be on disk before a server answers.",
                     "Figure 2",
                 )
+            if lost := _lost(before.servers[name], done.world.servers[name]):
+                verb = "was" if len(lost) == 1 else "were"
+                return Sentence(
+                    f"{name} crashes. {names(lost).capitalize()} {verb} not on disk, and what it knew of that is lost.",
+                    "Current term, vote and log are persistent: written to disk before a server answers.",
+                    "Figure 2",
+                )
             return Sentence(
                 f"{name} crashes. Its term, its vote and its log are on disk; all else is forgotten.",
                 "Current term, vote and log are persistent: written to disk before a server answers.",
@@ -304,6 +311,12 @@ def _short(m: Message) -> str:
 
 def _vote(state: State) -> str:
     return f"its vote given to {state.voted_for}" if state.voted_for else "no vote given"
+
+
+def _lost(before: State, after: State) -> list[str]:
+    """What a crash has taken that must outlive one."""
+    parts = {"current_term": "its term", "voted_for": "its vote", "log": "its log"}
+    return [words for field, words in parts.items() if getattr(before, field) != getattr(after, field)]
 
 
 def _newer_term(before: State, after: State) -> str:
@@ -479,6 +492,12 @@ def _snapshot_arrived(m: InstallSnapshot, old: State, new: State) -> Sentence:
         return Sentence(
             f"{m.dst} is in term {old.current_term} and refuses {m.src}'s snapshot of term {m.term}.", "", "§5.1"
         )
+    if new.log == old.log and old.log.last_index < upto:
+        return Sentence(
+            f"{_newer_term(old, new)}{m.dst} does not take {m.src}'s snapshot up to entry {upto}, which it needs.",
+            "A follower that needs entries which the leader has compacted gets the snapshot.",
+            "§7",
+        )
     if new.log == old.log:
         return Sentence(
             f"{_newer_term(old, new)}{m.dst} knows all up to entry {upto} already and needs no snapshot.",
@@ -593,14 +612,17 @@ def _vote_answered(m: RequestVoteReply, old: State, new: State) -> Sentence:
             "Whoever sees a higher term adopts it and becomes a follower.",
             "§5.1",
         )
-    if m.term < old.current_term:
+    if m.term < old.current_term and new == old:
         return Sentence(
             f"{m.src}'s answer is of the old term {m.term}; {m.dst} ignores it.", "Old answers do not count.", "§5.1"
         )
     said = f"{m.src}'s vote reaches {m.dst}" if m.vote_granted else f"{m.dst} learns that {m.src} refuses"
-    if new.is_leader and not old.is_leader:
+    if m.term < old.current_term:
+        said = f"{m.src}'s answer is of the old term {m.term}, and {m.dst} takes it for one of term {old.current_term}"
+    if new.is_leader and new.role != old.role:
         return Sentence(
-            f"{said}: a majority. {m.dst} becomes leader of term {m.term}, appends a no-op and sends it to all.",
+            f"{said}{_by_what(m, old)} {m.dst} becomes leader of term {new.current_term}, appends a no-op and sends "
+            "it to all.",
             "A candidate that has votes from a majority becomes leader.",
             "§5.2",
         )
@@ -615,15 +637,37 @@ def _vote_answered(m: RequestVoteReply, old: State, new: State) -> Sentence:
     return Sentence(f"{said}, but {m.dst} is no longer a candidate.", "Only candidates count votes.", "§5.2")
 
 
+def _by_what(m: RequestVoteReply, old: State) -> str:
+    """Whether the votes that a new leader has are a majority: the middle of a sentence."""
+    if old.is_leader:
+        return f". It leads already, and begins anew: {m.dst} has forgotten what it knew of the others."
+    votes = old.role.votes if isinstance(old.role, Candidate) else frozenset[str]()
+    if m.vote_granted and m.term == old.current_term:
+        votes |= {m.src}
+    if old.configuration.has_quorum(votes):
+        return ": a majority."
+    if len(votes) == 1:
+        return f". It has {'its own' if old.id in votes else 'one'} vote, which is no majority, and yet"
+    return f". It has the votes of {names(sorted(votes)) or 'nobody'}, which are no majority, and yet"
+
+
 def _entries_arrived(m: AppendEntries, old: State, new: State, done: Transition) -> Sentence:
     seen = _newer_term(old, new)
-    if m.term < old.current_term:
+    if m.term < old.current_term and new == old:
         return Sentence(
             f"{m.dst} is in term {old.current_term} and refuses {m.src}, whose term {m.term} is over.",
             "A request with an old term is refused; the answer carries the newer term.",
             "§5.1",
         )
+    if m.term < old.current_term:
+        seen = f"{m.src}'s term {m.term} is over, and {m.dst}, in term {old.current_term}, listens to it all the same. "
     if any(isinstance(said, AppendEntriesReply) and not said.success for said in _said(old, new, done)):
+        if old.log.matches(m.prev_log_index, m.prev_log_term):
+            return Sentence(
+                f"{seen}{m.dst} refuses what {m.src} sends after entry {m.prev_log_index}, though its log fits there.",
+                "Consistency check: entries are accepted only if the log matches right before them.",
+                "§5.3",
+            )
         has = (
             f"its log ends at {old.log.last_index}"
             if m.prev_log_index > old.log.last_index
@@ -654,7 +698,8 @@ def _entries_arrived(m: AppendEntries, old: State, new: State, done: Transition)
         rule, section = "A follower stays one as long as it hears from a leader.", "§5.2"
     committed = ""
     if new.commit_index > old.commit_index:
-        committed = f"; it learns that all up to {new.commit_index} is committed"
+        verb = "learns that" if new.commit_index <= m.leader_commit else "believes, though nobody has said so, that"
+        committed = f"; it {verb} all up to {new.commit_index} is committed"
         if not m.entries:
             rule, section = "Followers learn what is committed from the leader's next message.", "§5.3"
     return Sentence(f"{seen}{text}{committed}.{told}", rule, section)
@@ -675,9 +720,15 @@ def _entries_answered(m: AppendEntriesReply, old: State, new: State) -> Sentence
             "Whoever sees a higher term adopts it and becomes a follower.",
             "§5.1",
         )
-    if not old.is_leader or m.term < old.current_term:
+    if (not old.is_leader or m.term < old.current_term) and new == old:
         return Sentence(
             f"{m.src}'s answer of term {m.term} comes too late; {m.dst} ignores it.",
+            "Old answers do not count.",
+            "§5.1",
+        )
+    if not old.is_leader or m.term < old.current_term:
+        return Sentence(
+            f"{m.src}'s answer of term {m.term} comes too late, and {m.dst} acts on it all the same.",
             "Old answers do not count.",
             "§5.1",
         )
@@ -701,7 +752,7 @@ def _entries_answered(m: AppendEntriesReply, old: State, new: State) -> Sentence
         )
         verb = "is" if new.commit_index == old.commit_index + 1 else "are"
         return Sentence(
-            f"{m.src} has stored all up to {m.match_index}. Now a majority stores {which}, which {verb} committed.",
+            f"{m.src} has stored all up to {m.match_index}. {_by_whom(m, old, new, which, verb)}",
             "An entry of the leader's own term is committed once a majority stores it, and with it all before.",
             "§5.3, §5.4.2",
         )
@@ -718,6 +769,18 @@ def _entries_answered(m: AppendEntriesReply, old: State, new: State) -> Sentence
         "The leader keeps matchIndex for every follower.",
         "§5.3",
     )
+
+
+def _by_whom(m: AppendEntriesReply, old: State, new: State, which: str, verb: str) -> str:
+    """Whether what a leader commits may be committed: a sentence."""
+    commit = new.commit_index
+    upto = {name: max(_match(old, name), m.match_index * (name == m.src)) for name in old.configuration.members}
+    if not old.configuration.has_quorum([name for name, index in upto.items() if index >= commit]):
+        return f"{m.dst} takes {which} for committed, though no majority stores {'it' if verb == 'is' else 'them'}."
+    if commit <= old.log.last_index and old.log.term(commit) != old.current_term:
+        last = "it" if verb == "is" else "the last of them"
+        return f"Now a majority stores {which}; {m.dst} commits by counting, though {last} is of an older term."
+    return f"Now a majority stores {which}, which {verb} committed."
 
 
 def _match(state: State, name: str) -> int:

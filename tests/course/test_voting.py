@@ -47,7 +47,7 @@ def test_the_right_answer_earns_its_points():
 
 def test_the_first_draft_of_the_lesson_elects_two_leaders():
     verdict = REQUEST_VOTE.check(answering(lambda self, m: True))
-    assert verdict.summary.startswith("With your handler Election Safety is broken")
+    assert verdict.summary.startswith("With your handler, Election Safety is broken")
     assert verdict.difference.situation.startswith("Step ")
     assert verdict.difference.found == "yours grants it."
     assert len(verdict.counterexample.actions) == 6

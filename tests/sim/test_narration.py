@@ -1,10 +1,11 @@
 """Whatever happens is told in a plain sentence."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from raft_lab import Cluster, Server
+from raft_lab import Candidate, Cluster, Leader, Server
 from raft_lab.check.mixes import MIXES
 from raft_lab.check.walk import Walk
 from raft_lab.sim.actions import Hold, Release, Swap, enabled
@@ -185,3 +186,59 @@ def test_an_engine_that_does_nothing_is_not_told_as_if_it_did():
 def test_the_beginning_is_told_too():
     assert str(Cluster(3).now) == "step 0: 3 servers, ready to start."
     assert "All links work again." in tell(lambda c: c.cut("S1", "S2"), lambda c: c.heal())
+
+
+# --- Servers that do not do what Raft does ------------------------------------------------------------
+
+
+class CountsAnything(Server):
+    """Every answer is a vote, whatever it says and of whatever term it is."""
+
+    def on_request_vote_reply(self, m):
+        if isinstance(self.role, Candidate):
+            self.become_leader()
+
+
+class CommitsWhatItHas(Server):
+    """What one follower has stored is committed."""
+
+    def advance_commit_index(self):
+        if isinstance(self.role, Leader) and self.log.last_index > self.commit_index:
+            self.commit_index = self.log.last_index
+            self.apply_committed()
+
+
+class ForgetsItsVote(Server):
+    @classmethod
+    def crashed(cls, state):
+        return replace(Server.crashed.__func__(cls, state), voted_for=None)
+
+
+def test_a_vote_that_does_not_count_is_told_as_what_it_is():
+    told = tell(
+        lambda c: c.timeout("S1"),
+        lambda c: c.deliver("S1", "S3"),
+        lambda c: c.timeout("S1"),
+        lambda c: c.deliver("S3", "S1"),
+        server=CountsAnything,
+    )
+    assert told.startswith("S3's answer is of the old term 1, and S1 takes it for one of term 2.")
+    assert "its own vote, which is no majority, and yet S1 becomes leader of term 2" in told
+
+
+def test_what_no_majority_stores_is_not_told_as_stored_by_one():
+    cluster = Cluster(5, seed=1)
+    cluster.run_until(leader=True)
+    leader, other = cluster.leader, next(n for n in cluster.servers if n != cluster.leader)
+    for message in cluster.messages:
+        cluster.drop(message)
+    cluster.propose("set x 1", leader)
+    cluster.swap(CommitsWhatItHas)
+    cluster.deliver(leader, other)
+    cluster.deliver(other, leader)
+    assert "for committed, though no majority stores" in str(cluster.now.sentence)
+
+
+def test_what_a_crash_takes_is_told():
+    told = tell(lambda c: c.timeout("S1"), lambda c: c.crash("S1"), server=ForgetsItsVote)
+    assert told == "S1 crashes. Its vote was not on disk, and what it knew of that is lost."

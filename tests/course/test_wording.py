@@ -1,0 +1,52 @@
+"""What a student reads: the case by its name, the student's own line, and the rule."""
+
+import sys
+from pathlib import Path
+
+from raft_lab.course.graded import GRADED
+
+sys.path.insert(0, str(Path(__file__).parent))
+from wrong import WRONG
+
+import lessons
+
+
+def verdict(name: str, written: str):
+    return GRADED[name].exercise.check(lessons.handed_in(GRADED[name], written))
+
+
+def test_a_draft_that_fails_at_a_key_that_is_not_there_first_fails_at_its_revisions():
+    said = verdict("revisions", lessons.source(GRADED["revisions"])).summary
+    assert said.startswith("After put a 1 and put b 1: the store is at revision 2, yours at 3.")
+
+
+def test_a_leader_that_commits_backwards_is_told_its_own_line_and_the_rule():
+    found = verdict("commit-rule", WRONG["commit-rule"]["may go back (26)"])
+    assert found.layer == "small situations"
+    assert "snapshot 1 (term 1)" in found.difference.situation
+    assert "(line 10 of advance_commit_index" in found.difference.found
+    assert "_upto" not in str(found)
+    assert "commits only forward: N > commitIndex" in found.difference.rule
+
+
+def test_a_configuration_that_is_never_left_comes_with_the_reason():
+    said = verdict("leave-joint", WRONG["leave-joint"]["only at that very entry"]).summary
+    assert said.startswith("With your handler, after a change of leaders, the joint configuration is never left: ")
+
+
+def test_forgotten_learners_are_named():
+    found = verdict("leave-joint", WRONG["leave-joint"]["forgets the learners"]).difference
+    assert (found.expected, found.found) == (
+        "Afterwards its entry 3 is {S1, S2}, learners {S4} (term 1);",
+        "yours is {S1, S2} (term 1).",
+    )
+
+
+def test_a_command_that_was_sent_again_is_called_so():
+    said = verdict("sessions", WRONG["sessions"]["applies twice (51)"]).summary
+    assert "S1 answered entry 4 with '11'; it is the command of entry 3 once more, which gave '1'." in said
+
+
+def test_what_is_lost_in_a_crash_is_told_in_words():
+    found = verdict("persist", WRONG["persist"]["the role"]).difference
+    assert found.found == "with yours it is a pre-candidate with the assent of S1."
