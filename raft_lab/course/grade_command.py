@@ -7,11 +7,12 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 from raft_lab.course.grade import grade
 from raft_lab.course.graded import GRADED
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace) -> str:
     if options.seed < 0:
         raise RaftLabError("--seed is a number from 0 on")
     exercises = _exercises(options)
-    with _executor(options) as executor:
+    with _executor(options) as (executor, held):
         results = grade(
             options.folder,
             exercises=exercises,
@@ -45,7 +46,7 @@ def run(options: argparse.Namespace) -> str:
             progress=options.student is None,
             student=options.student,
         )
-    warning = [] if options.dask else _warning()
+        warning = _warning(held(), "the cluster's workers" if options.dask else "this machine")
     return "\n".join([*_written(options, results), *warning, summary(results)])
 
 
@@ -62,13 +63,16 @@ def _exercises(options: argparse.Namespace) -> list[str] | None:
     return named
 
 
-def _warning() -> list[str]:
-    missing = unprotected()
+def _warning(missing: list[str], where: str) -> list[str]:
     if not missing:
         return []
-    return [
-        f"On this machine the system does not protect from answers: {', '.join(missing)}. Best grade on Linux 5.13+."
-    ]
+    return [f"On {where} the system does not protect from answers: {', '.join(missing)}. Best grade on Linux 5.13+."]
+
+
+def _unprotected_on(client: Any) -> list[str]:
+    """What one worker of a Dask cluster or another does not protect from an answer."""
+    found = client.run(unprotected).values()
+    return sorted({word for missing in found for word in missing})
 
 
 def _kept(options: argparse.Namespace) -> Path | None:
@@ -78,23 +82,26 @@ def _kept(options: argparse.Namespace) -> Path | None:
 
 
 @contextlib.contextmanager
-def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
-    """Where it is done: processes on this machine, or a Dask cluster; for one student or one worker, here."""
+def _executor(options: argparse.Namespace) -> Iterator[tuple[Executor | None, Callable[[], list[str]]]]:
+    """Where it is done, and what says what is unprotected there.
+
+    It is done in processes on this machine or on a Dask cluster; for one student or by one worker, here.
+    """
     if options.dask:
         try:
             from distributed import Client
         except ImportError:
             raise RaftLabError("--dask needs Dask: python -m pip install 'raft_lab[cluster]'") from None
         with Client(options.dask) as client, client.get_executor() as executor:  # type: ignore[no-untyped-call]
-            yield executor
+            yield executor, lambda: _unprotected_on(client)
         return
     workers = options.workers or os.cpu_count() or 1
     if workers == 1 or options.student:
-        yield None
+        yield None, unprotected
         return
     with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_serve) as pool:
         try:
-            yield pool
+            yield pool, unprotected
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

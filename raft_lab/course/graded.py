@@ -41,6 +41,7 @@ class Graded:
         exercise: what checks it.
         defines: the name that the answer has there. What it is bound to may be a class, a function, a generator
             function, or a literal such as a string, which is taken as data.
+        title: what it asks for, in a few words for people.
     """
 
     name: str
@@ -48,33 +49,97 @@ class Graded:
     cell: str
     exercise: Checks
     defines: str
+    title: str
 
 
 _ALL = (
-    Graded("up-to-date", "01-leader-election", "l1-uptodate-answer", LOG_IS_UP_TO_DATE, "UpToDate"),
-    Graded("request-vote", "01-leader-election", "l1-build-answer", REQUEST_VOTE, "Mine"),
-    Graded("tally", "01-leader-election", "l1-tally-answer", TALLY, "Counts"),
-    Graded("back-up", "02-log-replication", "l2-back-up-answer", BACK_UP, "BacksUp"),
-    Graded("commit-rule", "02-log-replication", "l2-commit-answer", ADVANCE_COMMIT_INDEX, "Commits"),
-    Graded("figure-8", "02-log-replication", "l2-figure-8-run-in-answer", FIGURE_8_RUN, "my_run"),
-    Graded("append-entries", "02-log-replication", "l2-build-answer", APPEND_ENTRIES, "Mine"),
-    Graded("left-behind", "03-log-compaction", "l3-behind-in-answer", LEFT_BEHIND_RUN, "my_run"),
-    Graded("compact", "03-log-compaction", "l3-compact-answer", COMPACT, "Compacts"),
-    Graded("persist", "03-log-compaction", "l3-persist-answer", PERSIST, "OnDisk"),
-    Graded("install-snapshot", "03-log-compaction", "l3-build-answer", INSTALL_SNAPSHOT, "Mine"),
-    Graded("move-house", "04-membership-changes", "l4-move-in-answer", MOVE_HOUSE_RUN, "my_run"),
-    Graded("has-quorum", "04-membership-changes", "l4-build-answer", HAS_QUORUM, "Mine"),
-    Graded("leave-joint", "04-membership-changes", "l4-leave-answer", LEAVE_JOINT, "Leaves"),
-    Graded("stale-read", "05-client-access", "l5-stale-in-answer", STALE_READ_RUN, "my_run"),
-    Graded("sessions", "05-client-access", "l5-sessions-answer", APPLY_IN_SESSION, "Once"),
-    Graded("answer-reads", "05-client-access", "l5-build-answer", ANSWER_READS, "Mine"),
-    Graded("revisions", "06-etcd", "l6-change-answer", CHANGE, "change"),
-    Graded("increment", "06-etcd", "l6-build-answer", INCREMENT, "increment"),
-    Graded("may-write", "07-kubernetes", "l7-fence-answer", MAY_WRITE, "may_write"),
-    Graded("may-take-over", "07-kubernetes", "l7-build-answer", MAY_TAKE_OVER, "may_take_over"),
-    Graded("invariant", "08-break-it", "l8-agree-answer", AGREE, "agree"),
-    Graded("hide-a-bug", "08-break-it", "l8-hide-answer", HIDE_A_BUG, "Mine"),
+    Graded(
+        "up-to-date",
+        "01-leader-election",
+        "l1-uptodate-answer",
+        LOG_IS_UP_TO_DATE,
+        "UpToDate",
+        "Whose log is up-to-date",
+    ),
+    Graded("request-vote", "01-leader-election", "l1-build-answer", REQUEST_VOTE, "Mine", "Answer a RequestVote"),
+    Graded("tally", "01-leader-election", "l1-tally-answer", TALLY, "Counts", "Count the votes"),
+    Graded("back-up", "02-log-replication", "l2-back-up-answer", BACK_UP, "BacksUp", "Go back by whole terms"),
+    Graded(
+        "commit-rule",
+        "02-log-replication",
+        "l2-commit-answer",
+        ADVANCE_COMMIT_INDEX,
+        "Commits",
+        "What a leader commits",
+    ),
+    Graded("figure-8", "02-log-replication", "l2-figure-8-run-in-answer", FIGURE_8_RUN, "my_run", "A run: Figure 8"),
+    Graded(
+        "append-entries", "02-log-replication", "l2-build-answer", APPEND_ENTRIES, "Mine", "Handle an AppendEntries"
+    ),
+    Graded(
+        "left-behind",
+        "03-log-compaction",
+        "l3-behind-in-answer",
+        LEFT_BEHIND_RUN,
+        "my_run",
+        "A run: a follower needs a snapshot",
+    ),
+    Graded("compact", "03-log-compaction", "l3-compact-answer", COMPACT, "Compacts", "Take a snapshot"),
+    Graded("persist", "03-log-compaction", "l3-persist-answer", PERSIST, "OnDisk", "What must be on disk"),
+    Graded(
+        "install-snapshot",
+        "03-log-compaction",
+        "l3-build-answer",
+        INSTALL_SNAPSHOT,
+        "Mine",
+        "Handle an InstallSnapshot",
+    ),
+    Graded(
+        "move-house",
+        "04-membership-changes",
+        "l4-move-in-answer",
+        MOVE_HOUSE_RUN,
+        "my_run",
+        "A run: move to other servers",
+    ),
+    Graded("has-quorum", "04-membership-changes", "l4-build-answer", HAS_QUORUM, "Mine", "What a quorum is"),
+    Graded(
+        "leave-joint",
+        "04-membership-changes",
+        "l4-leave-answer",
+        LEAVE_JOINT,
+        "Leaves",
+        "Leave the joint configuration",
+    ),
+    Graded("stale-read", "05-client-access", "l5-stale-in-answer", STALE_READ_RUN, "my_run", "A run: a stale read"),
+    Graded(
+        "sessions",
+        "05-client-access",
+        "l5-sessions-answer",
+        APPLY_IN_SESSION,
+        "Once",
+        "A repeated command happens once",
+    ),
+    Graded("answer-reads", "05-client-access", "l5-build-answer", ANSWER_READS, "Mine", "When a read may be answered"),
+    Graded("revisions", "06-etcd", "l6-change-answer", CHANGE, "change", "What a transaction makes of revisions"),
+    Graded("increment", "06-etcd", "l6-build-answer", INCREMENT, "increment", "A counter that loses no count"),
+    Graded("may-write", "07-kubernetes", "l7-fence-answer", MAY_WRITE, "may_write", "Keep out who was replaced"),
+    Graded(
+        "may-take-over",
+        "07-kubernetes",
+        "l7-build-answer",
+        MAY_TAKE_OVER,
+        "may_take_over",
+        "When an elector may take over",
+    ),
+    Graded("invariant", "08-break-it", "l8-agree-answer", AGREE, "agree", "Write an invariant"),
+    Graded("hide-a-bug", "08-break-it", "l8-hide-answer", HIDE_A_BUG, "Mine", "Hide a bug"),
 )
 
 GRADED: dict[str, Graded] = {graded.name: graded for graded in _ALL}
 """By name, in the order of the lessons."""
+
+
+def title_of(name: str) -> str:
+    """What people call an exercise; its name, if it is none of these."""
+    return GRADED[name].title if name in GRADED else name

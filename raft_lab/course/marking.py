@@ -27,9 +27,16 @@ SELDOM = (100_000, 50, 50)
 """Thresholds of the garbage collector while an answer is graded."""
 RECHECKED = 500
 """So many steps are asked again of a new process in which sets have another order."""
+ENDLESS = "Comes to an End"
+"""The property that is broken by whatever runs on and on, or was not heard of any more."""
+_ENDLESS = ("runs on and on", "without an end", "not come to an end", "takes too long")
 NOT_THE_SAME = (
     "It did two different things for the same state and event, in two processes: a handler may use nothing but self "
     "and the message, no randomness, clock or global, and not the order of a set (take sorted(…), min(…) or max(…))."
+)
+NOT_THE_SAME_VALUE = (
+    "It gave two different things for the same arguments, in two processes: a function may use nothing but its "
+    "arguments, no randomness, clock or global, and not the order of a set (take sorted(…), min(…) or max(…))."
 )
 
 
@@ -47,7 +54,7 @@ def grade_submission(
     chosen = [graded for graded in GRADED.values() if graded.name in names]
     with _seldom_collecting():
         marks = tuple(_mark(graded, submission, seed, silence_s) for graded in chosen)
-    unread = tuple(f"{n.name} could not be read: {n.trouble}." for n in submission.notebooks if n.trouble)
+    unread = tuple(unreadable(n) for n in submission.notebooks if n.trouble)
     return Result(submission.student, key_of(submission, names, seed), marks, unread)
 
 
@@ -87,9 +94,19 @@ def _mark(graded: Graded, submission: Submission, seed: int, silence_s: float) -
     nothing = Mark(graded.name, 0.0, graded.exercise.points, False, "Nothing was handed in for this exercise.")
     if notebook is None:
         unread = [n for n in submission.notebooks if n.trouble]
-        return replace(nothing, note="A notebook could not be read." if unread else "")
+        its_own = [n for n in unread if graded.lesson in Path(n.name).stem] or unread
+        return replace(nothing, summary=unreadable(its_own[0])) if its_own else nothing
     mark = _Marking(graded, notebook, others, seed, silence_s).mark()
+    said = (mark.summary, mark.found)
+    if not mark.passed and any(words in one for words in _ENDLESS for one in said):
+        mark = replace(mark, property=ENDLESS)
     return replace(mark, notebook=notebook.name)
+
+
+def unreadable(notebook: Notebook) -> str:
+    """Why there is nothing in a notebook to be graded, in a sentence."""
+    end = "" if notebook.trouble.endswith("?") else "."
+    return f"{notebook.name} could not be read: {notebook.trouble}{end}"
 
 
 class _Marking:
@@ -115,8 +132,8 @@ class _Marking:
                 mark = self._checked(about, box)
                 if box.trouble:
                     return self.refused(box.trouble)
-                if not self._repeats_itself(box):
-                    return self.refused(NOT_THE_SAME)
+                if why := self._differs_elsewhere(box):
+                    return self.refused(why)
                 return replace(mark, note=str(about.get("note", ""))[:200])
             except Ended as ended:
                 return self.refused(str(ended))
@@ -150,16 +167,22 @@ class _Marking:
                     raise HandlerError("What stands there is no value that can be graded.") from None
         raise HandlerError("What it says of itself makes no sense.")
 
-    def _repeats_itself(self, box: Sandbox) -> bool:
-        """Whether a new process, whose sets have another order, does the same in a sample of the steps."""
+    def _differs_elsewhere(self, box: Sandbox) -> str:
+        """What to say if a new process, whose sets have another order, does other things in a sample; or ''."""
+        if box.calls or box.told[0]:
+            with Sandbox(REPEATS, self.silence_s) as other:
+                other.ask(*self.request, False)
+                same = other.says(*box.told) and all(other.gives(*call) for call in box.calls)
+            return "" if same else NOT_THE_SAME_VALUE
         stride = max(1, len(box.known) // RECHECKED)
         sample: list[tuple[tuple[Any, ...], Outcome | str]] = list(box.known.items())[::stride]
         if not sample:
-            return True
+            return ""
         with Sandbox(REPEATS, self.silence_s) as other:
             other.ask(*self.request, False)
             again = other.repeated([key for key, _ in sample])
-        return all(first == second for (_, first), second in zip(sample, again, strict=True))
+        same = all(first == second for (_, first), second in zip(sample, again, strict=True))
+        return "" if same else NOT_THE_SAME
 
 
 def _sentence(why: str, missing: bool) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from raft_lab.course.graded import title_of
 from raft_lab.course.results import Mark, Result, Results
 from raft_lab.sim.files import write_whole
 
@@ -38,7 +39,7 @@ def student_page(result: Result) -> str:
     sections = "\n".join(_section(mark, runs) for mark in result.marks)
     unread = "".join(f"<p><strong>{escape(line)}</strong></p>" for line in result.unread)
     rows = "".join(
-        f"<tr><td>{_sign(mark)}</td><td><a href='#{escape(mark.exercise)}'>{escape(mark.exercise)}</a></td>"
+        f"<tr><td>{_sign(mark)}</td><td><a href='#{escape(mark.exercise)}'>{escape(title_of(mark.exercise))}</a></td>"
         f"<td class='points'>{_of(mark.points, mark.max_points)}</td></tr>"
         for mark in result.marks
     )
@@ -51,7 +52,8 @@ def student_page(result: Result) -> str:
 
 
 def _section(mark: Mark, runs: list[dict[str, Any]]) -> str:
-    parts = [f"<h2>{_sign(mark)} {escape(mark.exercise)}: {_of(mark.points, mark.max_points)}</h2>"]
+    name = title_of(mark.exercise)
+    parts = [f"<h2>{_sign(mark)} {escape(name)}: {_of(mark.points, mark.max_points)}</h2>"]
     parts.append(f"<p><strong>{escape(mark.summary)}</strong></p>")
     if mark.situation:
         differs = f"{escape(mark.situation)}<br>{escape(mark.expected)} {escape(mark.found)}"
@@ -74,10 +76,10 @@ def class_page(results: Results, links: Mapping[str, str]) -> str:
     """The class: who has how much, and who failed which property. `links` lead to students' reports."""
     from raft_lab.view import page
 
-    heads = "".join(f"<th>{escape(name)}</th>" for name in results.exercises)
+    heads = "".join(f"<th title='{escape(title_of(name))}'>{escape(name)}</th>" for name in results.exercises)
     rows = "".join(_row(results, result, links.get(result.student, "")) for result in results.results)
     failures = "".join(
-        f"<tr><td>{escape(exercise)}</td><td>{escape(reason)}</td><td>{escape(layer)}</td>"
+        f"<tr><td>{escape(title_of(exercise))}</td><td>{escape(reason)}</td><td>{escape(layer)}</td>"
         f"<td class='points'>{count}</td><td>{escape(', '.join(results.students_who(exercise, reason)))}</td></tr>"
         for exercise, reason, layer, count in results.failures()
     )

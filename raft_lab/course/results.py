@@ -13,10 +13,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from raft_lab.course.graded import title_of
 from raft_lab.raft.errors import RaftLabError
 from raft_lab.sim.files import Unreadable, read_whole, write_whole
 
 FORMAT, VERSION = "raft_lab grades", 1
+UNREAD = "notebook"
+"""What stands in place of an exercise where a whole notebook could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,7 @@ class Result:
         """The same as Gradescope's `results.json`: a test for each exercise."""
         tests = [
             {
-                "name": mark.exercise,
+                "name": f"{title_of(mark.exercise)} ({mark.exercise})",
                 "score": mark.points,
                 "max_score": mark.max_points,
                 "status": "passed" if mark.passed else "failed",
@@ -155,31 +158,38 @@ class Results:
         return tuple(dict.fromkeys(mark.exercise for result in self.results for mark in result.marks))
 
     def csv(self) -> str:
-        """A line for each student: points for each exercise, and in all."""
+        """A line for each student: points for each exercise, and in all; and which notebooks could not be read."""
         out = io.StringIO()
         table = csv.writer(out, lineterminator="\n")
-        table.writerow(["student", *self.exercises, "points", "max_points", "total"])
+        table.writerow(["student", *self.exercises, "points", "max_points", "total", "unread"])
         for result in self.results:
             points = {mark.exercise: mark.points for mark in result.marks}
             share = result.points / result.max_points if result.max_points else 0.0
             row = [_cell(result.student), *(_number(points.get(name, 0)) for name in self.exercises)]
-            table.writerow([*row, _number(result.points), _number(result.max_points), f"{100 * share:.1f}%"])
+            row += [_number(result.points), _number(result.max_points), f"{100 * share:.1f}%"]
+            table.writerow([*row, _cell(" ".join(result.unread))])
         return out.getvalue()
 
     def failures(self) -> list[tuple[str, str, str, int]]:
-        """Who failed what: exercise, property or rule, layer, and how many students; the most frequent first."""
+        """Who failed what: exercise, property or rule, layer, and how many students; the most frequent first.
+
+        Notebooks that could not be read come first, under the name `UNREAD`.
+        """
         counted = Counter(
             (mark.exercise, why(mark), mark.layer or "–")
             for result in self.results
             for mark in result.marks
             if not mark.passed
         )
-        order = {name: number for number, name in enumerate(self.exercises)}
+        counted.update((UNREAD, reason, "–") for result in self.results for reason in result.unread)
+        order = {name: number for number, name in enumerate((UNREAD, *self.exercises))}
         rows = [(*key, count) for key, count in counted.items()]
         return sorted(rows, key=lambda row: (order[row[0]], -row[3], row[1], row[2]))
 
     def students_who(self, exercise: str, reason: str) -> list[str]:
         """Whose answer to an exercise failed for a reason of `failures()`."""
+        if exercise == UNREAD:
+            return [result.student for result in self.results if reason in result.unread]
         return [
             result.student
             for result in self.results
@@ -188,19 +198,19 @@ class Results:
         ]
 
     def table(self) -> str:
-        """Who failed which property, as CSV: exercise, reason, layer, number of students, their names."""
+        """Who failed which property, as CSV: exercise, its title, reason, layer, number of students, their names."""
         out = io.StringIO()
         table = csv.writer(out, lineterminator="\n")
-        table.writerow(["exercise", "property or rule", "caught by", "students", "who"])
+        table.writerow(["exercise", "title", "property or rule", "caught by", "students", "who"])
         for exercise, reason, layer, count in self.failures():
             names = " ".join(self.students_who(exercise, reason))
-            table.writerow([exercise, _cell(reason), layer, count, _cell(names)])
+            table.writerow([exercise, title_of(exercise), _cell(reason), layer, count, _cell(names)])
         return out.getvalue()
 
 
 def why(mark: Mark) -> str:
-    """In a few words, what was wrong: a property that is broken, else a rule, else the verdict's first words."""
-    return mark.property or mark.rule or mark.summary.split(":")[0][:90]
+    """What was wrong: a property that is broken, else a rule, else the verdict's sentence."""
+    return mark.property or mark.rule or mark.summary
 
 
 def _number(points: float) -> str:

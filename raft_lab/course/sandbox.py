@@ -35,6 +35,8 @@ SILENCE_S = 60.0
 """Seconds without an answer, after which there will be none. A safety net: instructions are counted first."""
 LARGEST = 16 << 20
 """Bytes in one answer; more is no answer."""
+SAMPLED = 100
+"""So many calls of a function are noted, and after that each of so many."""
 JUDGES, REPEATS = 1, 2
 """Hash seeds of the nurseries: an answer is judged in a child of the first, and asked again in one of the second."""
 Here = Callable[[State, Event, int], Outcome | None]
@@ -150,6 +152,11 @@ class Sandbox:
         self.line.setblocking(False)
         self.known: dict[Asked, Outcome | str] = {}
         """Every step that was asked; a text is a failure."""
+        self.calls: list[tuple[tuple[Any, ...], Any]] = []
+        """A sample of what a function was asked, and what it gave."""
+        self._called = 0
+        self.told: tuple[Sequence[bytes], Sequence[bool]] = ((), ())
+        """The first of many calls that were asked together, and what they gave."""
         self.own: dict[Asked, Outcome] = {}
         """Every step in which the answer has no part."""
         self._states: dict[State, int] = {}
@@ -220,15 +227,11 @@ class Sandbox:
                 self._wait(select.POLLOUT, until)
 
     def _receive(self, count: int, until: float) -> bytes:
-        while len(self._heard) < count:
+        def part() -> bytes:
             self._wait(select.POLLIN, until)
-            part = self.line.recv(1 << 16)
-            if not part:
-                raise EOFError
-            self._heard += part
-        said = bytes(self._heard[:count])
-        del self._heard[:count]
-        return said
+            return self.line.recv(1 << 16)
+
+        return wire.exactly(count, self._heard, part)
 
     def _wait(self, what: int, until: float) -> None:
         left = until - time.monotonic()
@@ -336,9 +339,24 @@ class Sandbox:
 
     def call(self, arguments: tuple[Any, ...]) -> Any:
         """What a function gives; see `value`."""
+        given = self.begun(arguments)
+        self._called += 1
+        if self._called <= SAMPLED or self._called % SAMPLED == 0:
+            self.calls.append((arguments, given))
+        return given
+
+    def begun(self, arguments: tuple[Any, ...]) -> Any:
+        """Under which number a program runs; of a function, what it gives."""
         file = io.BytesIO()
         wire.Sent(file, self._parts).dump(arguments)
         return self.value("call", file.getvalue())
+
+    def gives(self, arguments: tuple[Any, ...], wanted: Any) -> bool:
+        """Whether a function gives just this."""
+        try:
+            return bool(self.call(arguments) == wanted)
+        except HandlerError:
+            return False
 
     def says(self, asked: Sequence[bytes], right: Sequence[bool]) -> bool:
         """Whether a function says just this in all these calls; see `Rehearsed`."""
@@ -350,6 +368,7 @@ class Sandbox:
                 return False
             if said != list(right[: len(said)]) or not all(type(one) is bool for one in said):
                 return False
+        self.told = (asked[:2], right[: 2 * BATCH])
         return len(said) == len(right)
 
     def left(self, rules: Rules, verb: str, before: State, *arguments: Any) -> State:

@@ -138,7 +138,7 @@ def for_function(about: dict[str, Any], sandbox: Sandbox) -> Callable[..., Any]:
         return sandbox.call(arguments)
 
     def program(*arguments: Any) -> Generator[Any, Any, Any]:
-        number = sandbox.call(arguments)
+        number = sandbox.begun(arguments)
         how, value = "send", None
         while True:
             what, given = sandbox.value("go_on", number, how, value)

@@ -304,6 +304,22 @@ def _reader(kind: Any) -> Callable[[str], Any]:
 _STATE = tuple(part.name for part in fields(State))
 
 
+def exactly(count: int, heard: bytearray, receive: Callable[[], bytes]) -> bytes:
+    """The next `count` bytes of what `receive` gives in pieces; `heard` holds what is left over.
+
+    Raises:
+        EOFError: there will be none.
+    """
+    while len(heard) < count:
+        part = receive()
+        if not part:
+            raise EOFError
+        heard += part
+    said = bytes(heard[:count])
+    del heard[:count]
+    return said
+
+
 # --- Text --------------------------------------------------------------------------------------------
 
 

@@ -143,14 +143,7 @@ class Line:
         return self._exactly(struct.unpack(">I", self._exactly(4))[0])
 
     def _exactly(self, count: int) -> bytes:
-        while len(self.heard) < count:
-            part = self.socket.recv(1 << 16)
-            if not part:
-                raise EOFError
-            self.heard += part
-        said = bytes(self.heard[:count])
-        del self.heard[:count]
-        return said
+        return wire.exactly(count, self.heard, lambda: self.socket.recv(1 << 16))
 
     def write(self, message: bytes) -> None:
         """Send a message."""

@@ -13,7 +13,6 @@ import re
 import traceback
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import FrozenInstanceError, fields
-from pathlib import Path
 from typing import Any, ClassVar
 
 from raft_lab.raft.errors import HandlerError
@@ -342,7 +341,8 @@ def _where(error: BaseException) -> str:
     return f"{said} (line {last.lineno} of {last.name}{line})"
 
 
-_PACKAGE = str(Path(__file__).parents[1])
+_PACKAGE = __file__.rpartition("raft")[0]
+"""The folder of this package."""
 _OURS = ("raft_lab.raft.", "raft_lab.kv.")
 """Where classes stand whose code needs no watching."""
 _PART_TYPES: dict[str, type] = {"str": str, "int": int, "bool": bool, "tuple[Entry, ...]": tuple}

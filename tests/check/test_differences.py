@@ -367,7 +367,7 @@ class Falls(Server):
         (InventsEntries, "AppendEntriesReply", "sending", "yours is 2"),
         (LearnersCount, "AppendEntriesReply", "log", "yours makes it [1 1 1]"),
         (NewMajorityCommits, "AppendEntriesReply", "log", "yours makes it [1 1 1]"),
-        (TakesNoSessions, "InstallSnapshot", "state machine", "yours is not"),
+        (TakesNoSessions, "InstallSnapshot", "state machine", "with yours it is unknown"),
         (ChangesBeforeCommit, "ChangeConfiguration", "log", "yours makes it [1 1 1]"),
         (VotesAsideOfItsLeader, "RequestVote", "term and vote", "with vote None"),
         (AnswersReadsAsItGoes, "AppendEntriesReply", "clients", "it reads the state as of entry 1"),

@@ -17,11 +17,13 @@ import pytest
 from raft_lab import RaftLabError
 from raft_lab.cli import main
 from raft_lab.course.grade import grade
+from raft_lab.course.marking import NOT_THE_SAME_VALUE
 from raft_lab.course.reports import class_page, student_page, write_gradescope, write_reports
 from raft_lab.course.results import Mark, Result, Results
+from raft_lab.course.sandbox import JUDGES
 
 sys.path.insert(0, str(Path(__file__).parent))
-from handed_in import RIGHT, hand_in
+from handed_in import RIGHT, cell, hand_in, notebook
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="answers are graded on Linux or macOS")
 
@@ -65,9 +67,9 @@ def test_everybody_gets_their_marks(graded):
     assert bob.property == "Election Safety"
     assert "ended the process" in carol.summary
     assert graded.results[3].unread == (
-        "04-membership-changes.ipynb could not be read: it is not whole JSON (line 1); was the upload cut short?.",
+        "04-membership-changes.ipynb could not be read: it is not whole JSON (line 1); was the upload cut short?",
     )
-    assert dave.summary == "Nothing was handed in for this exercise."
+    assert dave.summary == graded.results[3].unread[0]
 
 
 def test_the_table_of_points_has_a_line_for_each_student(graded):
@@ -75,14 +77,19 @@ def test_the_table_of_points_has_a_line_for_each_student(graded):
     assert [row["student"] for row in rows] == ["alice", "bob", "carol", "dave"]
     assert rows[0] == {
         "student": "alice", "has-quorum": "5", "increment": "5", "points": "10", "max_points": "10", "total": "100.0%",
+        "unread": "",
     }  # fmt: skip
     assert rows[3]["total"] == "50.0%"
+    assert rows[3]["unread"] == graded.results[3].unread[0]
 
 
 def test_the_table_of_failures_says_who_failed_which_property(graded):
     rows = list(csv.reader(io.StringIO(graded.table())))
-    assert ["has-quorum", "Election Safety", "small situations", "1", "bob"] in rows
-    assert any(row[0] == "increment" and row[4] == "bob" for row in rows)
+    assert ["has-quorum", "What a quorum is", "Election Safety", "small situations", "1", "bob"] in rows
+    assert any(row[0] == "increment" and row[5] == "bob" for row in rows)
+    assert rows[1][0] == "notebook"  # first what no exercise is to blame for
+    assert rows[1][2] == graded.results[3].unread[0]
+    assert rows[1][5] == "dave"
 
 
 def test_gradescope_gets_a_test_for_each_exercise(graded, tmp_path):
@@ -90,8 +97,8 @@ def test_gradescope_gets_a_test_for_each_exercise(graded, tmp_path):
     bob = json.loads((tmp_path / "out" / "bob" / "results.json").read_text())
     assert bob["score"] == 0
     assert [(test["name"], test["score"], test["max_score"], test["status"]) for test in bob["tests"]] == [
-        ("has-quorum", 0, 5, "failed"),
-        ("increment", 0, 5, "failed"),
+        ("What a quorum is (has-quorum)", 0, 5, "failed"),
+        ("A counter that loses no count (increment)", 0, 5, "failed"),
     ]
     assert "Election Safety is broken" in bob["tests"][0]["output"]
     assert all(0 <= test["score"] <= test["max_score"] for test in bob["tests"])
@@ -128,6 +135,36 @@ def test_what_a_student_wrote_is_text_in_a_report():
     result = Result(nasty, "key", (mark,), (nasty,))
     assert "<script>alert" not in student_page(result)
     assert "<script>alert" not in class_page(Results((result,)), {nasty: nasty})
+
+
+def test_a_reason_is_told_to_its_end_and_whatever_does_not_end_has_one_name(tmp_path):
+    long = "this is a very long sentence: " * 8 + "its end"
+    results = Results((Result("alice", "key", (Mark("has-quorum", 0, 5, False, long),)),))
+    assert "its end" in results.table()
+    hand_in(tmp_path, "alice", {"has-quorum": ONE_POT.replace("everyone =", "while True: pass\n        everyone =")})
+    hand_in(tmp_path, "bob", {"has-quorum": ONE_POT.replace("everyone =", "self.has_quorum(servers); everyone =")})
+    failures = grade(tmp_path, exercises=["has-quorum"], progress=False).failures()
+    assert [(reason, count) for _, reason, _, count in failures] == [("Comes to an End", 2)]
+
+
+def test_a_function_is_asked_again_in_another_process(tmp_path):
+    told = [sys.executable, "-c", "print(hash('a'))"]  # as it is in the process that judges
+    mood = subprocess.run(told, capture_output=True, text=True, env={"PYTHONHASHSEED": str(JUDGES)}).stdout.strip()
+    moody = f"""
+def may_write(seen, token):
+    if hash("a") != {mood}:
+        return False, seen
+    highest = max(seen or 0, token)
+    return token >= highest, highest
+"""
+    for student, source in (("calm", moody.replace("if hash", "if False and hash")), ("moody", moody)):
+        (tmp_path / student).mkdir()
+        cells = [cell("l7-fence-answer", source)]
+        (tmp_path / student / "07-kubernetes.ipynb").write_text(notebook(cells))
+    calm, moody = (result.marks[0] for result in grade(tmp_path, exercises=["may-write"], progress=False).results)
+    assert calm.passed, calm
+    assert not moody.passed
+    assert moody.summary == NOT_THE_SAME_VALUE
 
 
 def test_a_name_is_no_formula():
@@ -243,7 +280,10 @@ def test_the_command_writes_what_it_is_asked_for_and_says_how_it_went(handed_in,
 def test_one_student_alone_as_gradescope_has_it(handed_in, tmp_path):
     command = ["grade", str(handed_in / "bob"), "--student", "bob", "--gradescope", str(tmp_path / "results")]
     assert main([*command, "--exercises", "has-quorum"]) == 0
-    assert json.loads((tmp_path / "results" / "results.json").read_text())["tests"][0]["name"] == "has-quorum"
+    assert (
+        json.loads((tmp_path / "results" / "results.json").read_text())["tests"][0]["name"]
+        == "What a quorum is (has-quorum)"
+    )
 
 
 @pytest.mark.parametrize(
