@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from raft_lab.kube.electors import Electors
-from raft_lab.kube.timeline import BELIEVES, CUT, DOWN, MAY, PAUSED, WORKS, Interval, Timeline
+from raft_lab.kube.timeline import BELIEVES, CUT, DOWN, MAY, PAUSED, WORKS, Interval, Overlap, Timeline
 
 KINDS = (MAY, BELIEVES, WORKS)
 LABELS = {MAY: "lease valid", BELIEVES: "believes", WORKS: "works"}
@@ -44,11 +44,11 @@ def summary(electors: Electors) -> str:
     )
 
 
-def real_overlaps(electors: Electors) -> list[str]:
-    """When two worked at the same time, neither of them standing still, in words."""
+def real_overlaps(electors: Electors) -> list[Overlap]:
+    """When two worked at the same time, neither of them standing still."""
     pieces = [piece for interval in electors.timeline.intervals(WORKS) for piece in awake(electors.timeline, interval)]
     pieces.sort(key=lambda piece: (piece.begin_us, piece.who))
-    return [str(overlap) for overlap in Timeline._overlaps(pieces, electors.now_us)]
+    return list(Timeline._overlaps(pieces, electors.now_us))
 
 
 def awake(timeline: Timeline, interval: Interval) -> list[Interval]:
@@ -89,6 +89,13 @@ def svg(electors: Electors) -> str:
         return GUTTER + us / now_us * (WIDTH - GUTTER - 12)
 
     parts = [f"<title>{escape(summary(electors))}</title>"]
+    rows = list(electors.pods)
+    for overlap in real_overlaps(electors):
+        first, last = sorted((rows.index(overlap.first), rows.index(overlap.second)))
+        left, right, top = x(overlap.begin_us), x(overlap.end_us), TOP + first * ROW
+        alarm = "fill-opacity='0.25' style='stroke: #d55e00; stroke-width: 2'"
+        parts.append(_bar(left, top, right, (last - first + 1) * ROW, "#d55e00", alarm))
+        parts.append(_text((left + right) / 2, TOP - 6, "two work", "text-anchor='middle' font-weight='bold'"))
     for row, name in enumerate(electors.pods):
         y = TOP + row * ROW
         parts.append(_text(8, y + 30, name, "font-weight='bold'"))

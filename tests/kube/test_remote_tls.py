@@ -121,6 +121,14 @@ def test_authority_and_token_may_be_files_beside_the_kubeconfig(
     assert answer["token"] == "Bearer from a file"
 
 
+def test_a_context_may_have_no_user(server: str, authority: Authority, tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path, server, trusting(authority))
+    config = json.loads(path.read_text())
+    del config["contexts"][0]["context"]["user"]
+    path.write_text(json.dumps(config))
+    assert ask(path) == {"name": "", "token": ""}
+
+
 def test_a_client_comes_with_its_certificate(authority: Authority, tmp_path: Path) -> None:
     mine = authority.signs("pod-a")
     pem, key = mine.inline

@@ -265,6 +265,7 @@ def test_without_widgets_there_are_words_and_a_drawing() -> None:
     assert sum("p" in line.partition("|")[2] for line in lines[1:4]) == 1
     assert any(line.startswith("Two work at the same time: ") for line in lines)
     assert bundle["image/svg+xml"].startswith("<svg")
+    assert bundle["image/svg+xml"].count("two work") == len(electors.overlaps("works"))
 
 
 def test_only_electors_can_be_shown() -> None:
