@@ -128,13 +128,14 @@ class Endpoints(Sequence[str]):
 
     def _missing(self, world: World) -> list[str]:
         """Who has no endpoint: not who was removed and has stopped."""
-        return [name for name in world.servers if name not in self._doors and name not in self._removed(world)]
+        return [name for name in self._members(world) if name not in self._doors]
 
     def _members(self, world: World) -> list[str]:
-        """Who is there, and who is awaited by those who are."""
+        """Who is there, and who is awaited by the one of them that knows most."""
         running = [state for name, state in world.servers.items() if name not in world.crashed]
-        awaited = {name for state in running for name in state.configuration.members}
-        return [name for name in world.servers if name not in world.crashed or name in awaited or not running]
+        latest = max(running, key=lambda state: (state.log.last_term, state.log.last_index), default=None)
+        awaited = latest.configuration.members if latest is not None else world.servers
+        return [name for name in world.servers if name not in world.crashed or name in awaited]
 
     def _removed(self, world: World) -> set[str]:
         members = world.ghosts.committed.configuration.members
