@@ -141,5 +141,5 @@ GRADED: dict[str, Graded] = {graded.name: graded for graded in _ALL}
 
 
 def title_of(name: str) -> str:
-    """What people call an exercise; its name, if it is none of these."""
+    """What people call an exercise; the name itself, if there is none of that name."""
     return GRADED[name].title if name in GRADED else name

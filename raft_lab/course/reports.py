@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from raft_lab.course.exercises import EXPLORATION, SITUATIONS, WALKS
 from raft_lab.course.graded import title_of
 from raft_lab.course.results import Mark, Result, Results
 from raft_lab.sim.files import write_whole
@@ -112,7 +113,12 @@ def _of(points: float, most: float) -> str:
 
 
 def _caught(mark: Mark) -> str:
-    return f"Caught by {mark.layer}, after {mark.states:,}." if mark.layer and not mark.passed else ""
+    if mark.passed or not mark.layer:
+        return ""
+    return f"Caught by {mark.layer}, after {mark.states:,} {_COUNTED.get(mark.layer, 'of them')}."
+
+
+_COUNTED = {SITUATIONS: "of them", EXPLORATION: "states", WALKS: "actions"}
 
 
 # --- Files -------------------------------------------------------------------------------------------

@@ -173,13 +173,13 @@ class Results:
     def failures(self) -> list[tuple[str, str, str, int]]:
         """Who failed what: exercise, property or rule, layer, and how many students; the most frequent first.
 
-        Notebooks that could not be read come first, under the name `UNREAD`.
+        Notebooks that could not be read come first, each once, under the name `UNREAD`.
         """
         counted = Counter(
             (mark.exercise, why(mark), mark.layer or "–")
             for result in self.results
             for mark in result.marks
-            if not mark.passed
+            if not mark.passed and mark.summary not in result.unread  # which is told once, by itself
         )
         counted.update((UNREAD, reason, "–") for result in self.results for reason in result.unread)
         order = {name: number for number, name in enumerate((UNREAD, *self.exercises))}

@@ -12,6 +12,7 @@ import io
 import os
 import pickle
 import select
+import shutil
 import socket
 import struct
 import subprocess
@@ -62,7 +63,7 @@ class Nursery:
         self.hash_seed = hash_seed
         if os.name != "posix":
             raise RaftLabError("answers are graded on Linux or macOS; on Windows use WSL")
-        self.folder = tempfile.TemporaryDirectory(prefix="raft-lab-")
+        self.folder = tempfile.mkdtemp(prefix="raft-lab-")
         here, there = socket.socketpair()
         package = str(Path(__file__).resolve().parents[2])
         self.process = subprocess.Popen(  # noqa: S603  our own interpreter
@@ -70,8 +71,8 @@ class Nursery:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            cwd=self.folder.name,
-            env={"PYTHONPATH": package, "PYTHONHASHSEED": str(hash_seed), "LANG": "C.UTF-8", "HOME": self.folder.name},
+            cwd=self.folder,
+            env={"PYTHONPATH": package, "PYTHONHASHSEED": str(hash_seed), "LANG": "C.UTF-8", "HOME": self.folder},
             pass_fds=(there.fileno(),),
             start_new_session=True,
         )
@@ -101,7 +102,7 @@ class Nursery:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        self.folder.cleanup()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 _idle: list[tuple[int, Nursery]] = []

@@ -9,17 +9,21 @@ from typing import Any
 from raft_lab.course.graded import GRADED
 from raft_lab.course.submission import Cell, Notebook, Submission
 
-RIGHT = {
-    "request-vote": """
+VOTE = """
 class Mine(REQUEST_VOTE.base):
     def on_request_vote(self, m):
+        {}
         up_to_date = (m.last_log_term, m.last_log_index) >= (self.log.last_term, self.log.last_index)
         granted = m.term == self.current_term and self.voted_for in (None, m.src) and up_to_date
         if granted:
             self.voted_for = m.src
             self.reset_election_timer()
         self.send(RequestVoteReply(self.id, m.src, self.current_term, granted))
-""",
+"""
+"""A right answer in which something else happens, too."""
+
+RIGHT = {
+    "request-vote": VOTE.replace("        {}\n", ""),
     "has-quorum": """
 class Mine(HAS_QUORUM.base):
     def has_quorum(self, servers):
@@ -38,19 +42,6 @@ def increment(key):
 """,
 }
 """Right answers to three exercises, of three kinds."""
-
-VOTE = """
-class Mine(REQUEST_VOTE.base):
-    def on_request_vote(self, m):
-        {}
-        up_to_date = (m.last_log_term, m.last_log_index) >= (self.log.last_term, self.log.last_index)
-        granted = m.term == self.current_term and self.voted_for in (None, m.src) and up_to_date
-        if granted:
-            self.voted_for = m.src
-            self.reset_election_timer()
-        self.send(RequestVoteReply(self.id, m.src, self.current_term, granted))
-"""
-"""A right answer in which something else happens, too."""
 
 SETUP = {
     "request-vote": "from raft_lab import RequestVoteReply\nfrom raft_lab.course import REQUEST_VOTE",

@@ -16,6 +16,7 @@ import pytest
 
 from raft_lab import RaftLabError
 from raft_lab.cli import main
+from raft_lab.course import grade_command
 from raft_lab.course.grade import grade
 from raft_lab.course.marking import NOT_THE_SAME_VALUE
 from raft_lab.course.reports import class_page, student_page, write_gradescope, write_reports
@@ -90,6 +91,7 @@ def test_the_table_of_failures_says_who_failed_which_property(graded):
     assert rows[1][0] == "notebook"  # first what no exercise is to blame for
     assert rows[1][2] == graded.results[3].unread[0]
     assert rows[1][5] == "dave"
+    assert not any("dave" in row[5] for row in rows[2:])  # told once
 
 
 def test_gradescope_gets_a_test_for_each_exercise(graded, tmp_path):
@@ -191,6 +193,23 @@ def test_equal_answers_get_equal_marks(tmp_path):
     erin, frank = grade(tmp_path, exercises=["has-quorum"], progress=False).results
     assert erin.marks == frank.marks
     assert erin.key != frank.key
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_command_grades_on_a_dask_cluster_and_says_what_is_unprotected_there(
+    handed_in, graded, tmp_path, capsys, monkeypatch
+):
+    distributed = pytest.importorskip("distributed", reason="python -m pip install 'raft_lab[cluster]'")
+    command = ["grade", str(handed_in), "--out", str(tmp_path / "grades.csv"), "--exercises", ",".join(THESE)]
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        monkeypatch.setattr(grade_command, "unprotected", _no_network)  # what a worker says, which is another process
+        assert main([*command, "--dask", cluster.scheduler_address]) == 0
+    assert "On the cluster's workers the system does not protect from answers: network." in capsys.readouterr().out
+    assert (tmp_path / "grades.csv").read_text() == graded.csv()
+
+
+def _no_network() -> list[str]:
+    return ["network"]
 
 
 @pytest.mark.filterwarnings("default")

@@ -14,6 +14,9 @@ from raft_lab.course.graded import GRADED
 
 sys.path.insert(0, str(Path(__file__).parent))
 import answers
+from handed_in import RIGHT
+
+import lessons
 
 LESSONS = Path(__file__).parents[2] / "lessons"
 
@@ -38,20 +41,10 @@ def test_a_mistake_in_one_step_is_caught_by_the_small_situations():
 
 
 def test_a_right_answer_is_caught_by_no_layer():
-    verdict = REQUEST_VOTE.check(_RightVote)
+    verdict = REQUEST_VOTE.check(lessons.handed_in(GRADED["request-vote"], RIGHT["request-vote"]))
     assert verdict.passed
     assert verdict.layer == ""
     assert "random runs" in verdict.looked
-
-
-class _RightVote(REQUEST_VOTE.base):
-    def on_request_vote(self, m):
-        log = (m.last_log_term, m.last_log_index) >= (self.log.last_term, self.log.last_index)
-        granted = m.term == self.current_term and self.voted_for in (None, m.src) and log
-        if granted:
-            self.voted_for = m.src
-            self.reset_election_timer()
-        self.send(RequestVoteReply(self.id, m.src, self.current_term, granted))
 
 
 def test_what_no_small_situation_shows_is_caught_by_the_exploration():
