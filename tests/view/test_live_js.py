@@ -105,3 +105,13 @@ def test_play_and_speed_are_the_clusters_own(live):
     assert "paused" in live.lab.text(".rl-when")
     live.lab.page.get_by_label("Speed").select_option("0.5")
     assert live.lab.page.evaluate("model.sent.at(-1).speed") == 0.5
+
+
+def test_it_says_why_the_cluster_stands_still_though_nobody_here_has_asked(live):
+    live.cluster.step(20)
+    live.tell({"paused": True, "speed": 1})
+    live.shows(20)
+    text = "The cluster was paused, since it cannot go on: the disk is full"
+    live.lab.kernel_says(type="refused", text=text, cursor=live.cluster.now.id, reply_to=0)
+    live.lab.page.get_by_text(text).wait_for()
+    assert live.lab.button("Play").is_enabled()
