@@ -78,6 +78,8 @@ def figure_16(downtimes: Mapping[str, Sequence[float]]) -> go.Figure:
     """
     import plotly.graph_objects as go
 
+    from raft_lab.view.charts import on_any_page
+
     figure = go.Figure()
     for name, sample in downtimes.items():
         shares = [(n + 1) / len(sample) * 100 for n in range(len(sample))]
@@ -88,4 +90,4 @@ def figure_16(downtimes: Mapping[str, Sequence[float]]) -> go.Figure:
         yaxis={"title": "cumulative percent of trials", "range": [0, 100]},
         legend={"title": "election timeout"},
     )
-    return figure
+    return on_any_page(figure)

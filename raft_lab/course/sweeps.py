@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.errors import ActionRefused, UnknownName
@@ -130,6 +130,8 @@ class Sweep:
         """How many of the trials were done after so long, one line a setting; each point says how to run it again."""
         import plotly.graph_objects as go
 
+        from raft_lab.view.charts import on_any_page
+
         figure: Any = go.Figure()
         for number, setting in enumerate(self.settings):
             mine = [trial for trial in self.trials if trial.setting == setting]
@@ -151,7 +153,7 @@ class Sweep:
             height=380,
             margin={"l": 60, "r": 20, "t": 50, "b": 45},
         )
-        return cast("go.Figure", figure)
+        return on_any_page(figure)
 
     def __repr__(self) -> str:
         return repr(self.summary)

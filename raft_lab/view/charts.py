@@ -15,6 +15,24 @@ if TYPE_CHECKING:
 _PATTERNS = {"follower": "", "precandidate": ".", "candidate": "/", "leader": "x", "crashed": ""}
 
 
+_GREY = "#7d7d7d"
+"""Letters in it are read on white and on black: more than 4 to 1 with both."""
+
+
+def on_any_page(figure: Any) -> go.Figure:
+    """The same figure, without a ground of its own: plotly cannot follow a notebook from light to dark."""
+    lines = {"gridcolor": "rgba(128,128,128,0.25)", "zerolinecolor": "rgba(128,128,128,0.5)"}
+    figure.update_layout(
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": _GREY},
+        modebar={"bgcolor": "rgba(0,0,0,0)"},
+    )
+    figure.update_xaxes(lines)
+    figure.update_yaxes(lines)
+    return cast("go.Figure", figure)
+
+
 def timeline(cluster: Cluster) -> go.Figure:
     """Who was in which role and term, and when, from the beginning to the present step.
 
@@ -71,7 +89,7 @@ def timeline(cluster: Cluster) -> go.Figure:
         height=120 + 44 * len(cluster.servers),
         margin={"l": 50, "r": 20, "t": 50, "b": 45},
     )
-    return cast("go.Figure", figure)
+    return on_any_page(figure)
 
 
 def commit_latency(cluster: Cluster) -> go.Figure:
@@ -103,4 +121,4 @@ def commit_latency(cluster: Cluster) -> go.Figure:
         height=320,
         margin={"l": 60, "r": 20, "t": 50, "b": 45},
     )
-    return cast("go.Figure", figure)
+    return on_any_page(figure)

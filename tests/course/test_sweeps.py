@@ -85,3 +85,11 @@ def test_tables_hold_what_the_lab_shows() -> None:
     assert "S2 is crashed" in cluster.tables.agenda.query("action == 'timeout' and server == 'S2'").reason.iloc[0]
     assert cluster.tables.violations.empty
     assert cluster.tables.snapshots.entries_left.to_dict() == {"S1": 1, "S2": 0, "S3": 0}
+
+
+def test_charts_have_no_ground_of_their_own_so_that_they_suit_dark_pages_too() -> None:
+    cluster = stages.led(3)
+    figures = [cluster.timeline(), commit_latency(cluster), elections_by_spread([150], trials=1).figure]
+
+    assert {figure.layout.paper_bgcolor for figure in figures} == {"rgba(0,0,0,0)"}
+    assert {figure.layout.plot_bgcolor for figure in figures} == {"rgba(0,0,0,0)"}

@@ -6,6 +6,7 @@ from typing import Any
 
 from browser.moments import tape_of
 from raft_lab import Cluster
+from raft_lab.sim import stages
 from view import sample_tapes
 from view.lab_page import PAGE, LabPage, Recorded, bundle
 
@@ -46,6 +47,18 @@ def test_a_step_that_carries_its_whole_frame_has_not_changed_all_logs(lab: LabPa
     cluster.run(800)  # nothing but heartbeats
     lab.show(Recorded(cluster), cursor=64)
     assert lab.text(".rl-changes") == "Changed: 1 message less in flight"
+
+
+def test_of_many_broken_invariants_one_stands_there_and_the_others_on_demand(lab: LabPage) -> None:
+    cluster = stages.half_switched()
+    for candidate in ("S2", "S4"):
+        cluster.timeout(candidate)
+        cluster.deliver_all()
+    lab.show(Recorded(cluster))
+    broken = lab.page.locator(".rl-chip[data-broken]")
+    assert [one.split(":")[0] for one in broken.all_inner_texts()] == ["✗ Election Safety"]
+    lab.button("✗ 6 of 32 invariants broken, among them").click()
+    assert broken.count() == 6
 
 
 def test_what_changed_is_underlined_in_ring_and_ledger(lab: LabPage) -> None:

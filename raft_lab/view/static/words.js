@@ -86,11 +86,12 @@ export class Invariants {
     this.#seen = invariants;
     const names = Object.keys(invariants);
     const broken = names.filter((name) => invariants[name]);
+    const more = broken.length > 1 && !this.#open ? ", among them" : "";
     const all = names.length === 1 ? "1 invariant holds" : `${names.length} invariants hold`;
-    say(this.#summary, broken.length ? `✗ ${broken.length} of ${names.length} invariants broken` : names.length ? `✓ ${all}` : "no invariants are watched");
+    say(this.#summary, broken.length ? `✗ ${broken.length} of ${names.length} invariants broken${more}` : names.length ? `✓ ${all}` : "no invariants are watched");
     put(this.#summary, "aria-expanded", String(this.#open));
     put(this.element, "data-broken", broken.length ? "true" : null);
-    const shown = this.#open ? [...broken, ...names.filter((name) => !invariants[name])] : broken;
+    const shown = this.#open ? [...broken, ...names.filter((name) => !invariants[name])] : broken.slice(0, 1);
     show(this.#list, shown.length > 0);
     keep(this.#list, this.#chips, shown, (name) => this.#make(name), ({ chip }) => chip);
     for (const [name, { chip, words, go }] of this.#chips) {
