@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import TypeAlias
 
@@ -30,11 +31,18 @@ class Situation:
 Terms: TypeAlias = tuple[int, ...]
 """A log, by the terms of its entries."""
 
+Makers: TypeAlias = dict[str, tuple[Callable[[], Iterator[Situation]], ...]]
+"""What makes the situations of each kind."""
+
 THREE = Configuration(frozenset({"S1", "S2", "S3"}))
 FIVE = Configuration(frozenset({"S1", "S2", "S3", "S4", "S5"}))
 FOUR = Configuration(frozenset({"S1", "S2", "S3", "S4"}))
 LISTENED_TO = Configuration(frozenset({"S1", "S2", "S3"}), learners=frozenset({"S4"}))
 JOINT = Configuration(frozenset({"S1", "S4", "S5"}), old=frozenset({"S1", "S2", "S3"}))
+
+
+VOTERS: tuple[Terms, ...] = ((), (1,), (1, 1), (2,), (1, 2))
+"""The logs of those who vote."""
 
 
 def logs(longest: int, highest: int) -> list[Terms]:
@@ -44,6 +52,17 @@ def logs(longest: int, highest: int) -> list[Terms]:
         for length in range(longest + 1)
         for terms in itertools.combinations_with_replacement(range(1, highest + 1), length)
     ]
+
+
+def agree(mine: Terms, theirs: Terms) -> bool:
+    """Log Matching: where two logs have an entry of the same index and term, they are equal up to there."""
+    same = [index for index, pair in enumerate(zip(mine, theirs, strict=False)) if pair[0] == pair[1]]
+    return not same or mine[: same[-1]] == theirs[: same[-1]]
+
+
+def terms_of(state: State) -> Terms:
+    """The log of a server, by the terms of its entries."""
+    return tuple(entry.term for _, entry in state.log)
 
 
 def entries(terms: Terms, first: int = 1) -> tuple[Entry, ...]:

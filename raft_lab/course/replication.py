@@ -57,16 +57,7 @@ def _figure_8(server: type[Server]) -> Cluster:
 
 def _two_commands(server: type[Server]) -> Cluster:
     """S1 leads five servers; its two commands are on their way to S2, and the first of them to S3."""
-    cluster = Cluster(5)
-    cluster.timeout("S1")
-    cluster.deliver_all()
-    cluster.propose("set x 1", "S1")
-    first = next(m for m in cluster.messages if m.dst == "S3")
-    cluster.propose("set x 2", "S1")
-    both = [m for m in cluster.messages if m.dst == "S2"][-1]
-    for message in cluster.messages:
-        if message not in (first, both):
-            cluster.drop(message)
+    cluster = stages.two_commands_on_their_way()
     cluster.swap(server)
     return cluster
 

@@ -388,6 +388,13 @@ def snapshot_of_the_talk(server: type[Server] = Server) -> Cluster:
 
 def snapshot_over_a_stray_tail(server: type[Server] = Server) -> Cluster:
     """S3 holds entries of a leader that lost, beyond where the snapshot ends that it now gets."""
+    cluster = stray_tail(server)
+    cluster.deliver_all()
+    return cluster
+
+
+def stray_tail(server: type[Server] = Server) -> Cluster:
+    """S3 holds entries of a leader that lost, beyond where the snapshot ends that is on its way to it."""
     cluster = Cluster(3, seed=1, server=server)
     stage = Stage(cluster).elect("S3", "S2")
     stage.lose_all()
@@ -403,7 +410,6 @@ def snapshot_over_a_stray_tail(server: type[Server] = Server) -> Cluster:
     cluster.compact("S1")
     cluster.restart("S3")
     cluster.heartbeat("S1")
-    cluster.deliver_all()
     return cluster
 
 
@@ -456,6 +462,17 @@ def two_changes_at_once(server: type[Server] = Server) -> Cluster:
 
 def single_server_bug(server: type[Server] = Server) -> Cluster:
     """The bug of the single-server change, as published in July 2015: two leaders, two changes, one lost commit."""
+    cluster = two_changes_meet(server)
+    # S1 leads again, by the five servers that it knows of, and the committed change is overwritten
+    stage = Stage(cluster).elect("S1", "S4", "S5", tries=4)
+    for follower in ("S4", "S5", "S3"):
+        for _ in range(4):
+            stage.ask("S1", follower, "AppendEntries")
+    return cluster
+
+
+def two_changes_meet(server: type[Server] = Server) -> Cluster:
+    """S1 has added S5, which only S5 knows; S2 has led the next term and removed S1; now S1 has restarted."""
     cluster = Cluster(4, seed=1, server=server)
     stage = Stage(cluster).elect("S1", "S2", "S3", "S4")
     cluster.deliver_all()
@@ -472,14 +489,7 @@ def single_server_bug(server: type[Server] = Server) -> Cluster:
     stage.attempt("reconfigure", remove={"S1"}, single=True, server="S2")
     for _ in range(4):
         stage.ask("S2", "S3", "AppendEntries")
-    stage.lose_all()
-    # S1 leads again, by the five servers that it knows of, and the committed change is overwritten
-    stage.attempt("crash", "S1").attempt("restart", "S1")
-    stage.elect("S1", "S4", "S5", tries=4)
-    for follower in ("S4", "S5", "S3"):
-        for _ in range(4):
-            stage.ask("S1", follower, "AppendEntries")
-    return cluster
+    return stage.lose_all().attempt("crash", "S1").attempt("restart", "S1").cluster
 
 
 def disruptive_server(server: type[Server] = Server) -> Cluster:
@@ -528,6 +538,14 @@ def old_reign(server: type[Server] = Server) -> Cluster:
 
 
 def read_of_a_new_leader(server: type[Server] = Server) -> Cluster:
+    """S2 has just won an election, and is asked for what it stores, committed, without knowing that it is."""
+    cluster = new_leader(server)
+    cluster.read("S2")
+    Stage(cluster).ask("S2", "S3")
+    return cluster
+
+
+def new_leader(server: type[Server] = Server) -> Cluster:
     """S2 has just won an election; it stores a committed command, but does not know yet that it is committed."""
     cluster = Cluster(3, seed=1, server=server)
     stage = Stage(cluster).elect("S1", "S2", "S3")
@@ -536,10 +554,7 @@ def read_of_a_new_leader(server: type[Server] = Server) -> Cluster:
     cluster.deliver_all()
     cluster.propose("set x 1", "S1")
     stage.ask("S1", "S2", "AppendEntries").lose_all()
-    stage.elect("S2", "S3").lose_all()
-    cluster.read("S2")
-    stage.ask("S2", "S3")
-    return cluster
+    return stage.elect("S2", "S3").lose_all().cluster
 
 
 def duplicate_command(server: type[Server] = Server) -> Cluster:

@@ -91,6 +91,21 @@ def figure_8_of_three(server: type[Server] = Server) -> Cluster:
     return _here(cluster, "figure_8_of_three()", server)
 
 
+def two_commands_on_their_way(server: type[Server] = Server) -> Cluster:
+    """S1 leads five servers; its two commands are on their way to S2, and the first of them to S3."""
+    cluster = Cluster(5, server=server)
+    cluster.timeout("S1")
+    cluster.deliver_all()
+    cluster.propose("set x 1", "S1")
+    first = next(m for m in cluster.messages if m.dst == "S3")
+    cluster.propose("set x 2", "S1")
+    both = [m for m in cluster.messages if m.dst == "S2"][-1]
+    for message in cluster.messages:
+        if message not in (first, both):
+            cluster.drop(message)
+    return _here(cluster, "two_commands_on_their_way()", server)
+
+
 # --- Log compaction ----------------------------------------------------------------------------------
 
 
@@ -108,20 +123,7 @@ def snapshot_of_the_talk(server: type[Server] = Server) -> Cluster:
 
 def stray_tail(server: type[Server] = Server) -> Cluster:
     """S3 comes back with five entries of a term 1 that lost, and a snapshot of three entries is on its way to it."""
-    cluster = Cluster(3, seed=1, server=server)
-    stage = Stage(cluster).elect("S3", "S2")
-    for number in range(4):
-        cluster.propose(f"set stray {number}", "S3")
-    stage.lose_all()
-    cluster.crash("S3")
-    stage.elect("S1", "S2")
-    for number in (1, 2):
-        cluster.propose(f"set x {number}", "S1")
-    stage.lose_to("S3")
-    cluster.deliver_all()
-    cluster.compact("S1")
-    cluster.restart("S3")
-    cluster.heartbeat("S1")
+    cluster = scenarios.stray_tail(server)
     cluster.deliver("S1", "S2")
     cluster.deliver("S2", "S1")
     return _here(cluster, "stray_tail()", server)

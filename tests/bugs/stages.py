@@ -5,6 +5,7 @@ from __future__ import annotations
 from bugs.bank import within_steps
 from raft_lab import Cluster, Server, Timing
 from raft_lab.sim import scenarios
+from raft_lab.sim import stages as sim_stages
 from raft_lab.sim.scenarios import Stage
 
 
@@ -129,19 +130,6 @@ def keep(cluster: Cluster, *kept) -> None:
             cluster.drop(message)
 
 
-def two_commands_on_their_way(engine: type[Server]) -> Cluster:
-    """S1 leads five; its two commands are on their way to S2, and the first of them to S3."""
-    cluster = Cluster(5, server=engine)
-    cluster.timeout("S1")
-    cluster.deliver_all()
-    cluster.propose("set x 1", "S1")
-    first = next(m for m in cluster.messages if m.dst == "S3")
-    cluster.propose("set x 2", "S1")
-    both = [m for m in cluster.messages if m.dst == "S2"][-1]
-    keep(cluster, first, both)
-    return cluster
-
-
 def led_before(engine: type[Server]) -> Cluster:
     """S1 has led term 1 and stored an entry with S2 only; S3 leads term 2 without it."""
     cluster = Cluster(5, server=engine)
@@ -179,26 +167,6 @@ def snapshot_overtaken(engine: type[Server]) -> Cluster:
     keep(cluster, three)
     cluster.heartbeat("S1")
     keep(cluster, three, *(m for m in cluster.messages if type(m).__name__ == "InstallSnapshot"))
-    return cluster
-
-
-def stray_tail(engine: type[Server]) -> Cluster:
-    """S3 holds entries of a leader that lost, beyond the end of the snapshot that is on its way to it."""
-    cluster = Cluster(3, server=engine)
-    stage = Stage(cluster).elect("S3", "S2", tries=1)
-    stage.lose_all()
-    for number in range(4):
-        cluster.propose(f"set stray {number}", "S3")
-    stage.lose_all()
-    cluster.crash("S3")
-    stage.elect("S1", "S2")
-    for number in (1, 2):
-        cluster.propose(f"set x {number}", "S1")
-    stage.lose_to("S3")
-    cluster.deliver_all()
-    cluster.compact("S1")
-    cluster.restart("S3")
-    cluster.heartbeat("S1")
     return cluster
 
 
@@ -403,39 +371,14 @@ def same_leader_for_long(cluster: Cluster) -> bool:
 
 
 def two_changes_meet(engine: type[Server]) -> Cluster:
-    """S1 has added S5, which only S5 knows; S2 has led the next term and removed S1; now S1 is back."""
-    cluster = Cluster(4, seed=1, server=engine)
-    stage = Stage(cluster).elect("S1", "S2", "S3", "S4")
-    cluster.deliver_all()
-    cluster.reconfigure(learners={"S5"}, server="S1")
-    cluster.deliver_all()
-    cluster.heartbeat("S1")
-    cluster.deliver_all()
-    stage.lose_all()
-    stage.attempt("reconfigure", add={"S5"}, single=True, server="S1")
-    stage.deliver("S1", "S5", "AppendEntries").lose_all()
-    stage.elect("S2", "S3", "S4").lose_all()
-    stage.attempt("reconfigure", remove={"S1"}, single=True, server="S2")
-    for _ in range(4):
-        stage.ask("S2", "S3", "AppendEntries")
-    stage.lose_all()
-    cluster.crash("S1")
-    cluster.restart("S1")
+    """S1 has added S5, which only S5 knows; S2 has led the next term and removed S1; now S1 is a candidate again."""
+    cluster = scenarios.two_changes_meet(engine)
     cluster.timeout("S1")
-    return stage.lose_all().cluster
-
-
-def new_leader(engine: type[Server]) -> Cluster:
-    """S2 has just won an election; it stores a committed command, but does not know yet that it is committed."""
-    cluster = Cluster(3, seed=1, server=engine)
-    stage = Stage(cluster).elect("S1", "S2", "S3")
-    cluster.deliver_all()
-    cluster.heartbeat("S1")
-    cluster.deliver_all()
-    cluster.propose("set x 1", "S1")
-    stage.ask("S1", "S2", "AppendEntries").lose_all()
-    return stage.elect("S2", "S3").lose_all().cluster
+    return Stage(cluster).lose_all().cluster
 
 
 duplicate_command = scenarios.duplicate_command
+new_leader = scenarios.new_leader
 old_reign = scenarios.old_reign
+stray_tail = scenarios.stray_tail
+two_commands_on_their_way = sim_stages.two_commands_on_their_way
