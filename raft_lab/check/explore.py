@@ -110,6 +110,16 @@ def explore(
 
     Ctrl-C (or the notebook's stop button) ends it with what it has seen so far.
 
+    One search uses one core. Several use all of them when each has a process of its own:
+
+        def search(start):
+            return explore(start(Mine), term=4)
+
+        with ProcessPoolExecutor() as processes:
+            reports = list(processes.map(search, [scenarios.figure_8, scenarios.log_conflict]))
+
+    A report can be sent between processes, a cluster cannot; so it is made where it is searched.
+
     Args:
         cluster: it is not changed.
         bounds: up to where to look.

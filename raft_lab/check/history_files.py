@@ -45,7 +45,7 @@ def save(history: History, path: str | PathLike[str]) -> None:
 def load(path: str | PathLike[str]) -> History:
     """Read a history; see `History.load`."""
     try:
-        history = _read(read_whole(path))
+        history = _read(read_whole(path).removeprefix("\ufeff"))  # some editors begin a file with this mark
     except FileNotFoundError:
         raise HistoryError(f"there is no file {path}") from None
     except (_Wrong, Unreadable, EdnError, HistoryError) as wrong:
@@ -149,7 +149,7 @@ def _from_edn(text: str) -> History:
     events = [_event(line, form) for line, form in _maps(Reader(text))]
     asked = [e.value for e in events if e.type == "invoke" and e.f in ("read", "write", "cas")]
     keyed = bool(asked) and all(isinstance(value, tuple) and len(value) == 2 for value in asked)
-    keyed &= any(e.f != "cas" or isinstance(e.value[1], tuple) for e in events if e.type == "invoke")
+    keyed = keyed and any(e.f != "cas" or isinstance(e.value[1], tuple) for e in events if e.type == "invoke")
     operations: list[Operation] = []
     under_way: dict[str, tuple[int, _Event]] = {}  # by process: the operation's number, and its call
     marks = []

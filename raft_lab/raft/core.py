@@ -173,9 +173,15 @@ class Core:
         """Add what base classes declare, and refuse declarations that would hide something.
 
         Raises:
-            HandlerError: a declared name is taken, or its first value is not a value.
+            HandlerError: a declared name is taken, or its first value is not a value; or there is an `__init__`.
         """
         super().__init_subclass__()
+        if "__init__" in cls.__dict__ and not cls.__module__.startswith(_OURS):
+            raise HandlerError(
+                f"{cls.__name__} has an __init__, which keeps nothing: a server is made anew for every step. What it "
+                "must remember it declares, volatile = {'seen': 0} (lost in a crash) or durable = {'seen': 0} (kept), "
+                "and uses as self.seen"
+            )
         for kind in ("durable", "volatile"):
             declared = cls.__dict__.get(kind, {})
             for name, initial in declared.items():

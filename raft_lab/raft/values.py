@@ -136,7 +136,7 @@ def freeze(value: Any) -> Any:
     """The immutable twin of `value`: lists become tuples, sets frozensets, dicts FrozenMaps, all the way down.
 
     Raises:
-        HandlerError: something in it can be neither frozen nor hashed.
+        HandlerError: something in it can be neither frozen nor hashed, or not be compared.
     """
     if isinstance(value, (list, tuple)):
         items = tuple(freeze(item) for item in value)
@@ -147,7 +147,10 @@ def freeze(value: Any) -> Any:
         return FrozenMap({freeze(key): freeze(item) for key, item in value.items()})
     try:
         hash(value)
-    except TypeError:
+        bool(value == value)
+    except RecursionError:
+        raise
+    except Exception:
         raise HandlerError(
             f"a server's state must be made of values, and a {type(value).__name__} is not one: "
             "use numbers, strings, tuples, lists, sets, dicts or frozen dataclasses"

@@ -113,6 +113,21 @@ class Counting(Server):
         self.current_term = 10**5000
 
 
+class Unlike:
+    def __eq__(self, other):
+        raise RuntimeError("I compare with nobody")
+
+    def __hash__(self):
+        return 1
+
+
+class Comparing(Server):
+    volatile = {"last": None}
+
+    def on_request_vote(self, m):
+        self.last = Unlike()
+
+
 @pytest.mark.parametrize(
     ("server", "sentence"),
     [
@@ -121,6 +136,7 @@ class Counting(Server):
         (Leaving, "Leaving failed on S2 while handling RequestVote: GeneratorExit"),
         (Circling, "Circling on S2 left no whole state while handling RequestVote: something nested without an end"),
         (Deleting, "Deleting on S2 left no whole state while handling RequestVote"),
+        (Comparing, "a server's state must be made of values, and a Unlike is not one"),
         (Counting, "set self.current_term to a number that does not fit into 64 bits"),
     ],
 )
@@ -137,3 +153,13 @@ def test_a_file_that_ends_the_program_is_not_a_class(tmp_path):
     (tmp_path / "leaving.py").write_text("import sys\nsys.exit(5)\n")
     with pytest.raises(RaftLabError, match=r"cannot be imported \(SystemExit: 5\)"):
         load_server(f"{tmp_path / 'leaving.py'}:Mine")
+
+
+def test_a_server_has_no_beginning_of_its_own():
+    with pytest.raises(
+        HandlerError, match=r"Beginning has an __init__, which keeps nothing: .* volatile = \{'seen': 0\}"
+    ):
+
+        class Beginning(Server):
+            def __init__(self):
+                self.seen = 0

@@ -4,6 +4,8 @@ import os
 import random
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from check import naive
 from check.broken import AnyLogMayLead, TermNotDurable, VotesTwice
 from raft_lab import Bounds, Candidate, Cluster, Follower, HandlerError, Server, explore
 from raft_lab.check.engine import Engine
+from raft_lab.check.explore import Report
 from raft_lab.check.search import Search
 from raft_lab.check.symmetry import renamed, symmetries
 from raft_lab.raft.rules import RULES
@@ -304,6 +307,18 @@ def test_the_same_search_gives_the_same_report():
         return report.states, report.transitions, report.depth, report.hit, report.counterexample.actions
 
     assert once() == once()
+
+
+def searched(start) -> Report:
+    return explore(start(AnyLogMayLead), term=2, states=3_000)
+
+
+def test_several_searches_may_each_have_a_process_of_its_own():
+    starts = [scenarios.committed_without_s3, scenarios.voting_criteria]
+    with ProcessPoolExecutor(2, get_context("spawn")) as processes:
+        reports = list(processes.map(searched, starts))
+    assert [report.states for report in reports] == [searched(start).states for start in starts]
+    assert reports[0].counterexample.violation == searched(starts[0]).counterexample.violation
 
 
 SEARCH = """

@@ -297,6 +297,7 @@ def test_what_is_saved_can_be_loaded_again(tmp_path):
         ("{:type :invoke, :f :read, :process 0", "line 1: a '{' is not closed by '}'"),
         ("{:type :invoke, :f :read, :process 0 :value}", "line 1: a map has a value for each key"),
         ("{:type :invoke, :f :read, :process 0, :value \\a}", "line 1: '\\\\\\\\a' is not understood"),
+        ("{:type :invoke, :f :cas, :process 0, :value 3}", "line 1: :cas has a value"),
         ("[" * 100_000, "line 1: it is nested too deeply"),
         ("{:type :invoke, :f :txn, :process 0, :value [[:append 1 2]]}", "line 1: a transaction is made of"),
         ('{"clientId": 0, "call": 1}', "line 1: the field 'input' is missing"),
@@ -313,6 +314,10 @@ def test_what_is_saved_can_be_loaded_again(tmp_path):
 def test_a_file_that_is_no_history_is_refused_with_its_line(tmp_path, text, said):
     with pytest.raises(HistoryError, match=said):
         written(tmp_path, text)
+
+
+def test_a_mark_at_the_beginning_is_no_part_of_a_history(tmp_path):
+    assert written(tmp_path, "\ufeff" + JEPSEN) == written(tmp_path, JEPSEN)
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path):
