@@ -23,7 +23,7 @@ from raft_lab.raft.errors import HandlerError, RaftLabError
 from raft_lab.sim.actions import Action
 from raft_lab.sim.cluster import Cluster
 from raft_lab.sim.tape import Violation
-from raft_lab.sim.world import World
+from raft_lab.sim.world import World, behaviour_name
 
 __all__ = ["Bounds", "Counterexample", "Report", "Run", "explore"]
 
@@ -137,7 +137,7 @@ def explore(
         A report; the same on every machine.
 
     Raises:
-        ValueError: there is no such invariant or bound, or a bound is not a number from 0 on.
+        ValueError: there is no such invariant or bound, a bound is not a number from 0 on, or symmetry is impossible.
         TypeError: an argument is of another kind than it should be.
         RaftLabError: a question failed.
     """
@@ -155,6 +155,11 @@ def explore(
         raise ValueError(
             f"symmetry tries every renaming, which are too many for {len(world.servers)} servers: it takes at most "
             f"{MOST_RENAMED}; leave it out, or explore a smaller cluster"
+        )
+    if symmetry and (own := sorted({name for state in world.servers.values() for name in state.extra})):
+        raise ValueError(
+            f"symmetry gives servers other names, and nobody has said where {own[0]}, a field of "
+            f"{behaviour_name(world.behaviour)}'s own, holds names: leave it out"
         )
     engine = Engine(world, bounds, asked, symmetries(world) if symmetry else ())
     report = _Exploration(engine, Search(engine), dict(reach or {}), until, cluster.code()).report()

@@ -237,13 +237,7 @@ def joint_under_way(engine: type[Server]) -> Cluster:
 
 def moved_and_restarted(engine: type[Server]) -> Cluster:
     """The cluster has moved from S1, S2 and S3 to S1, S4 and S5; S2 stores all of that, and has just restarted."""
-    cluster = Cluster(3, seed=1, server=engine)
-    Stage(cluster).elect("S1", "S2", "S3")
-    cluster.deliver_all()
-    cluster.reconfigure(learners={"S4", "S5"}, server="S1")
-    cluster.deliver_all()
-    cluster.heartbeat("S1")
-    cluster.deliver_all()
+    cluster = sim_stages.ready_to_grow(engine)
     cluster.reconfigure(voters={"S1", "S4", "S5"}, server="S1")
     cluster.deliver_all()
     cluster.heartbeat("S1")
@@ -255,13 +249,8 @@ def moved_and_restarted(engine: type[Server]) -> Cluster:
 
 def joint_split(engine: type[Server]) -> Cluster:
     """C_old,new is on S1, S4 and S5 only when the network falls apart."""
-    cluster = Cluster(3, seed=1, server=engine)
-    stage = Stage(cluster).elect("S1", "S2", "S3")
-    cluster.deliver_all()
-    cluster.reconfigure(learners={"S4", "S5"}, server="S1")
-    cluster.deliver_all()
-    cluster.heartbeat("S1")
-    cluster.deliver_all()
+    cluster = sim_stages.ready_to_grow(engine)
+    stage = Stage(cluster)
     cluster.reconfigure(voters={"S1", "S4", "S5"}, server="S1")
     for follower in ("S4", "S5"):
         stage.deliver("S1", follower, "AppendEntries")

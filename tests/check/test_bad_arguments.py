@@ -46,6 +46,11 @@ WRONG = {
         ValueError,
         "too many for 25 servers: it takes at most 5",
     ),
+    "symmetry of fields that nobody knows": (
+        lambda: explore(Cluster(3, server=Comparing), symmetry=True),
+        ValueError,
+        "nobody has said where last, a field of Comparing's own, holds names: leave it out",
+    ),
     "no seeds": (lambda: fuzz(Server, seeds=[]), ValueError, "at least one run is needed"),
     "an executor that is none": (lambda: fuzz(Server, 1, executor=3), ValueError, "concurrent.futures.Executor"),
     "fuzz an invariant that is a number": (lambda: fuzz(Server, 1, invariants=3), ValueError, "no invariant called 3"),
