@@ -113,7 +113,7 @@ def _file(section: Section, part: str, path: Path, safe: Path) -> Path | None:
     """A file with this part, which stands in the kubeconfig itself or is named there."""
     if inline := section.get(f"{part}-data"):
         try:
-            pem = base64.b64decode(inline, validate=True)
+            pem = base64.b64decode("".join(str(inline).split()), validate=True)  # over several lines, too, as in Go
         except ValueError:
             raise RaftLabError(f"{path}: {part}-data is not base64") from None
         (safe / part).write_bytes(pem)

@@ -56,7 +56,7 @@ class Managed:
 
     Attributes:
         paths: which fields.
-        time: since when.
+        time: since when; "": whoever said so has not said it.
     """
 
     paths: frozenset[Path]
@@ -235,5 +235,6 @@ def _entry(kind: Kind, manager: Manager, managed: Managed) -> Object:
         place = tree
         for element in path:
             place = place.setdefault(element, {})
+    since = {"time": managed.time} if managed.time else {}
     return {"manager": manager.name, "operation": manager.operation, "apiVersion": kind.api_version,
-            "time": managed.time, "fieldsType": "FieldsV1", "fieldsV1": tree}  # fmt: skip
+            **since, "fieldsType": "FieldsV1", "fieldsV1": tree}  # fmt: skip

@@ -151,3 +151,16 @@ def test_who_applies_says_nothing_of_managers(api: Server) -> None:
     thing["metadata"]["managedFields"] = [{"manager": "me", "operation": "Apply"}]
 
     assert refused(api, apply(thing)).message == "metadata.managedFields must be nil"
+
+
+def test_who_says_nothing_of_the_time_does_not_spoil_the_object(api: Server) -> None:
+    thing = api(Create("configmaps", "default", settings(a="1")))
+    thing["metadata"]["managedFields"] = [
+        {"manager": "you", "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": {"f:data": {"f:a": {}}}}
+    ]
+    api(Update("configmaps", "default", "settings", thing))
+
+    after = api(apply(settings(b="2")))
+
+    assert managed(after)["you", "Apply"] == {"f:data": {"f:a": {}}}
+    assert after["data"] == {"a": "1", "b": "2"}

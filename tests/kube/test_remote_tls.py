@@ -121,6 +121,14 @@ def test_authority_and_token_may_be_files_beside_the_kubeconfig(
     assert answer["token"] == "Bearer from a file"
 
 
+def test_what_stands_in_the_kubeconfig_itself_may_have_several_lines(
+    server: str, authority: Authority, tmp_path: Path
+) -> None:
+    inline = authority.own.inline[0]
+    lines = "\n".join(inline[start : start + 64] for start in range(0, len(inline), 64)) + "\n"
+    assert ask(kubeconfig(tmp_path, server, {"certificate-authority-data": lines})) == {"name": "", "token": ""}
+
+
 def test_a_context_may_have_no_user(server: str, authority: Authority, tmp_path: Path) -> None:
     path = kubeconfig(tmp_path, server, trusting(authority))
     config = json.loads(path.read_text())
