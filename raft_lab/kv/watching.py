@@ -54,16 +54,16 @@ class Told:
         """Keep what says something; answers with how many responses that were."""
         news = 0
         for response in told:
+            if response.canceled or response.events:  # before the revision: another thread may look at it
+                self.responses.append(response)
+                self.ended |= response.canceled
+                news += 1
             if response.created and not self.next_revision:
                 self.next_revision = response.revision + 1
             if response.events:
                 self.next_revision = max(self.next_revision, response.events[-1].kv.mod_revision + 1)
             elif not (response.created or response.canceled):  # progress: nothing was missed up to here
                 self.next_revision = max(self.next_revision, response.revision + 1)
-            if response.canceled or response.events:
-                self.responses.append(response)
-                self.ended |= response.canceled
-                news += 1
         return news
 
     def __repr__(self) -> str:

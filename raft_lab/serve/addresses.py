@@ -42,10 +42,16 @@ def refuse_foreign(host: str) -> None:
     Raises:
         RaftLabError: it is none.
     """
+    why: Exception | None = None
     try:
-        for family, kind, protocol, _, place in socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM):
+        places = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        places, why = [], error
+    for family, kind, protocol, _, place in places:  # "localhost" may be ::1, too, where nobody speaks IPv6
+        try:
             with socket.socket(family, kind, protocol) as trial:
                 trial.bind(place)
             return
-    except (OSError, UnicodeError) as error:
-        raise RaftLabError(f"nothing can listen at {host}, which is no address of this machine: {error}") from None
+        except OSError as error:
+            why = error
+    raise RaftLabError(f"nothing can listen at {host or repr(host)}, which is no address of this machine: {why}")

@@ -124,10 +124,12 @@ class Kubernetes:
         self.close()
 
     def _behind(self, stack: contextlib.ExitStack) -> Behind:
-        if isinstance(self.store, str):
-            self.store = KV.connect(self.store)
-        if isinstance(self.store, KV):
-            client = Client(self.store)
+        store = self.store
+        if isinstance(store, str):
+            store = KV.connect(store)
+            stack.callback(store.close)
+        if isinstance(store, KV):
+            client = Client(store)
             stack.callback(client.close)
             return client
         if isinstance(self.store, Cluster | Live):

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from raft_lab.kv.client import KV
 from raft_lab.kv.clients import Program
 from raft_lab.kv.requests import WatchCreate, WatchResponse
+from raft_lab.raft.errors import RaftLabError
 
 Tell = Callable[[tuple[WatchResponse, ...]], None]
 
@@ -89,7 +90,11 @@ class _Watching:
 
     def _begin(self, request: WatchCreate) -> None:
         line = self._behind.store.line
-        watch = line.watch(request, None)
+        try:
+            watch = line.watch(request, None)
+        except RaftLabError as error:
+            self._behind.loop.call_soon_threadsafe(self._lose, error)
+            return
         self._forget = line.follow(watch, self._news)
         self._watch = watch
         if self._ended:
@@ -108,6 +113,11 @@ class _Watching:
         if told:
             self._tell(told)
         self._revision = revision
+
+    def _lose(self, error: RaftLabError) -> None:
+        """It could not begin: whoever watches is told, and asks again."""
+        if not self._ended:
+            self._tell((WatchResponse(canceled=True, cancel_reason=str(error)),))
 
     @property
     def revision(self) -> int:

@@ -121,35 +121,29 @@ class Endpoints(Sequence[str]):
     def _look(self, world: World) -> None:
         for door in self._doors.values():
             door.watch(world)
-        if any(door.is_open == (name in world.crashed) for name, door in self._doors.items()) or self._missing(world):
+        is_news = any(door.is_open == (name in world.crashed) for name, door in self._doors.items())
+        if is_news or self._doors.keys() != set(self._members(world)):
             task = self.live.loop.create_task(self._follow())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    def _missing(self, world: World) -> list[str]:
-        """Who has no endpoint: not who was removed and has stopped."""
-        return [name for name in self._members(world) if name not in self._doors]
-
     def _members(self, world: World) -> list[str]:
-        """Who is there, and who is awaited by the one of them that knows most."""
-        running = [state for name, state in world.servers.items() if name not in world.crashed]
-        latest = max(running, key=lambda state: (state.log.last_term, state.log.last_index), default=None)
-        awaited = latest.configuration.members if latest is not None else world.servers
+        """Who runs, and who is awaited by the one that knows most: not who was removed and has stopped."""
+        latest = max(world.servers.values(), key=lambda state: (state.log.last_term, state.log.last_index))
+        awaited = latest.configuration.members
         return [name for name in world.servers if name not in world.crashed or name in awaited]
-
-    def _removed(self, world: World) -> set[str]:
-        members = world.ghosts.committed.configuration.members
-        return {name for name in world.crashed if name not in members}
 
     async def _follow(self) -> None:
         """Open and close what the cluster has started and crashed."""
         async with self._changing:
             world = self.live.world
-            for name in self._removed(world) & self._doors.keys():
+            members = self._members(world)
+            for name in self._doors.keys() - set(members):
                 await self._doors.pop(name).close()
                 self.directory.client_urls.pop(name, None)
-            for name in self._missing(world):
-                await self._admit(name)
+            for name in members:
+                if name not in self._doors:
+                    await self._admit(name)
             for name, door in list(self._doors.items()):
                 if door.is_open and name in world.crashed:
                     await door.close()

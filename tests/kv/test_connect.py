@@ -11,8 +11,9 @@ from raft_lab import Cluster
 from raft_lab.kv.client import KV
 from raft_lab.kv.conditions import create_revision, value
 from raft_lab.kv.errors import EtcdError
-from raft_lab.kv.requests import Put, Range
+from raft_lab.kv.requests import Event, KeyValue, Put, Range, WatchCreate, WatchResponse
 from raft_lab.kv.server import KVServer
+from raft_lab.kv.watching import Told
 from raft_lab.sim.errors import ActionRefused
 
 pytestmark = pytest.mark.xdist_group("real etcd")
@@ -123,3 +124,18 @@ def test_a_closed_connection_says_so(address: str) -> None:
     for ask in (lambda: store.put("x"), lambda: store.watch("x"), store.status):
         with pytest.raises(ActionRefused, match=r"was closed; KV\.connect opens another one"):
             ask()
+
+
+def test_whoever_looks_meanwhile_from_another_thread_finds_all_that_was_told() -> None:
+    told = Told(WatchCreate("x", start_revision=5))
+    seen: list[int] = []
+
+    class Looked(list[WatchResponse]):
+        def append(self, response: WatchResponse) -> None:
+            seen.append(told.revision)
+            super().append(response)
+
+    told.responses = Looked()
+    told.take([WatchResponse(7, events=(Event("PUT", KeyValue(b"x", mod_revision=7)),))])
+
+    assert (seen, told.revision) == ([4], 7)  # not 7 before there is anything to be had of it

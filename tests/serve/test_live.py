@@ -1,11 +1,12 @@
 """A cluster on wall-clock time, with programs and watches of other threads. Nothing here depends on how fast it is."""
 
 import asyncio
+import socket
 import threading
 
 import pytest
 
-from raft_lab import ActionRefused, Cluster, RaftLabError, Timing, check_linearizable
+from raft_lab import ActionRefused, Cluster, RaftLabError, Timing, check_linearizable, serve
 from raft_lab.kv.clients import Pause
 from raft_lab.kv.errors import EtcdError
 from raft_lab.kv.model import etcd
@@ -13,6 +14,7 @@ from raft_lab.kv.requests import LeaseRevoke, Put, Range, WatchCreate
 from raft_lab.kv.server import KVServer
 from raft_lab.serve.live import Live, Stopped, living
 from raft_lab.view.lab import Lab
+from serve.clusters import wait_until
 
 FAST = Timing(latency_us=(200, 500))
 PATIENT = 60
@@ -277,3 +279,28 @@ def test_a_handler_that_fails_pauses_the_cluster_and_says_why():
 def test_what_cannot_live_is_refused(make, error):
     with pytest.raises(error):
         make()
+
+
+def test_who_was_removed_gets_no_endpoint_again_when_only_those_are_left_who_never_heard_of_it():
+    cluster = Cluster(4, server=KVServer, seed=5, timing=FAST)
+    cluster.run_until(leader=True)
+    late, gone = [name for name in cluster.servers if name != cluster.leader][:2]
+    cluster.crash(late)
+    cluster.reconfigure(remove={gone})
+    cluster.run(500)
+    cluster.crash(gone)
+    with serve.etcd(cluster) as endpoints:
+        assert gone not in endpoints.by_server
+        for name in set(cluster.servers) - {late, gone}:
+            cluster.crash(name)
+        cluster.restart(late)
+        wait_until(lambda: opens(endpoints.by_server[late]), "the endpoint of the one that is back")
+        assert gone not in endpoints.by_server
+
+
+def opens(endpoint):
+    try:
+        socket.create_connection(endpoint.split(":"), timeout=PATIENT).close()
+    except ConnectionRefusedError:
+        return False
+    return True

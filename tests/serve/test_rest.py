@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from raft_lab import Cluster, RaftLabError, serve
-from raft_lab.kv import KVServer
+from raft_lab.kv import KV, KVServer
+from raft_lab.kv.errors import EtcdError
+from raft_lab.serve.addresses import refuse_foreign
 from raft_lab.serve.apiserver import Kubernetes
 
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
@@ -370,6 +372,45 @@ def test_an_address_of_another_machine_is_refused() -> None:
         k8s = serve.kubernetes(Cluster(1, server=KVServer), host=host)
         with pytest.raises(RaftLabError, match=f"nothing can listen at {host}"):
             k8s.start()
+
+
+def test_of_several_addresses_of_a_host_one_that_is_here_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = socket.getaddrinfo("127.0.0.1", 0, type=socket.SOCK_STREAM)
+    elsewhere = socket.getaddrinfo("192.0.2.1", 0, type=socket.SOCK_STREAM)  # as ::1 where nobody speaks IPv6
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: elsewhere + here)
+
+    refuse_foreign("localhost")
+
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: elsewhere)
+    with pytest.raises(RaftLabError, match="nothing can listen at localhost"):
+        refuse_foreign("localhost")
+
+
+def test_a_watch_that_the_store_does_not_let_begin_ends_with_an_error(
+    k8s: Kubernetes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise EtcdError("UNAVAILABLE", "no answer from any member")
+
+    with serve.etcd(Cluster(1, server=KVServer)) as endpoints, closing(KV.connect(endpoints[0])) as kv:
+        monkeypatch.setattr(kv.line, "watch", refuse)
+        with serve.kubernetes(kv) as over_etcd:
+            code, event, _ = ask(over_etcd, "GET", f"{LEASES}?watch=true")
+
+    assert (code, event["type"]) == (200, "ERROR")
+    assert "no answer from any member" in str(event["object"])
+
+
+def test_connections_that_it_has_made_to_an_etcd_end_with_it() -> None:
+    with serve.etcd(Cluster(1, server=KVServer)) as endpoints, pytest.MonkeyPatch.context() as patch:
+        made = []
+        connect = KV.connect
+        patch.setattr(KV, "connect", lambda *address: made.append(connect(*address)) or made[-1])
+        with serve.kubernetes(endpoints[0]) as over_etcd:
+            assert ask(over_etcd, "GET", LEASES)[0] == 200
+
+        with pytest.raises(RaftLabError, match="was closed"):
+            made[0].get("x")
 
 
 @pytest.mark.parametrize("host", ["::1", "127.0.0.2", "localhost"])
