@@ -12,7 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from raft_lab.raft.errors import RaftLabError
+
 if TYPE_CHECKING:
+    from raft_lab.kv.client import KV
     from raft_lab.serve.live import Live
     from raft_lab.sim.cluster import Cluster
 
@@ -91,12 +94,11 @@ def _add_kubernetes(protocols: Protocols) -> None:
 
 
 def _kubernetes(options: argparse.Namespace, told: Told) -> None:
-    from raft_lab.kv.client import KV
     from raft_lab.serve.apiserver import Kubernetes
     from raft_lab.serve.live import living
 
     with contextlib.ExitStack() as stack:
-        store: Any = KV.connect(options.etcd) if options.etcd else _cluster(options)
+        store: Any = _connected(options.etcd) if options.etcd else _cluster(options)
         told.only_later()
         live = None if options.etcd else stack.enter_context(living(store))
         k8s = stack.enter_context(
@@ -108,6 +110,15 @@ def _kubernetes(options: argparse.Namespace, told: Told) -> None:
         _say(f"The Kubernetes API is at {k8s.url}, over {over}. In another terminal:\n")
         _say(f"    export KUBECONFIG={k8s.kubeconfig}\n    kubectl get leases --watch\n\nCtrl-C ends it.")
         told.wait(live)
+
+
+def _connected(address: str) -> KV:
+    from raft_lab.kv.client import KV
+
+    try:
+        return KV.connect(address)
+    except ValueError as error:
+        raise RaftLabError(f"--etcd: {error}") from None
 
 
 # What they share

@@ -104,9 +104,11 @@ class Rest:
 
     def _refuse_strangers(self, http: web.Request) -> None:
         """Answer no page of another site: browsers send an Origin, and the name by which they found the server."""
-        names = {urlsplit(f"//{http.host}").hostname}
-        if origin := http.headers.get("Origin"):
-            names.add(urlsplit(origin).hostname)
+        origin = http.headers.get("Origin")
+        try:
+            names = {urlsplit(url).hostname for url in (f"//{http.host}", origin) if url}
+        except ValueError:  # it is no name at all
+            names = {None}
         if self.hosts is not None and not names <= self.hosts:
             raise ApiError(403, "Forbidden", "this API is for programs on the machine that it runs on")
 

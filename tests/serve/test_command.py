@@ -40,6 +40,14 @@ def test_where_nothing_answers_it_says_so_in_a_line(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err.startswith("raft-lab: no etcd answers at 127.0.0.1:1")
 
 
+def test_what_is_no_address_of_an_etcd_is_said_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    for address, words in (("nonsense", "takes host and port"), ("https://127.0.0.1:2379", "TLS is not spoken")):
+        assert cli.main(["serve", "kubernetes", "--etcd", address]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("raft-lab: --etcd: ")
+        assert words in line
+
+
 COMMAND = "from raft_lab.cli import main; raise SystemExit(main(['serve', 'etcd', '--port', '0', *{words!r}]))"
 
 

@@ -128,6 +128,11 @@ def test_a_mistake_gets_a_status_that_says_what_is_wrong(
     assert ask(k8s, "GET", LEASES)[0] == 200
 
 
+def test_a_host_or_an_origin_that_is_no_name_is_a_stranger(k8s: Kubernetes) -> None:
+    for name in ("Host", "Origin"):
+        assert ask(k8s, "GET", LEASES, None, {name: "http://[x"})[0] == 403
+
+
 def test_half_a_character_does_no_harm(k8s: Kubernetes) -> None:
     body = b'{"metadata":{"name":"half"},"data":{"a":"\\ud800"}}'
 
