@@ -203,6 +203,8 @@ class ElectionRecording:
         if guarded.was_stale(call.outcome):
             old = f"refused:{token.removeprefix(' with')} is older than {guarded.newest(call.outcome)}"
             return _mark("resource", "rejected", at, call.pod, old, f"{call.pod} writes{token}: {old}")
+        if isinstance(call.outcome, Exception):  # without a majority nobody can say that it was taken
+            return _mark("resource", "lost", at, call.pod, "", f"{call.pod} writes{token}: {call.outcome}")
         letter = call.pod.rsplit("-", 1)[-1][:1]
         return _mark("resource", "accepted", at, call.pod, letter, f"{call.pod} writes{token}: taken")
 

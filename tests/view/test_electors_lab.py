@@ -96,6 +96,19 @@ def test_news_put_together_are_the_whole() -> None:
     assert [mark["at"] for mark in at_once["marks"]] == sorted(mark["at"] for mark in at_once["marks"])
 
 
+def test_a_write_without_a_majority_of_servers_is_not_told_as_taken() -> None:
+    electors = elected(fencing="none")
+    for _ in range(2):
+        electors.cluster.crash(electors.cluster.leader or "S1")
+        electors.run(5)
+    electors.run(15)
+
+    picture = ElectionRecording(electors).whole()
+
+    assert len(marks(picture, "resource", "accepted")) == len(electors.guarded.writes)
+    assert any("no leader" in mark["text"] for mark in marks(picture, "resource", "lost"))
+
+
 def test_the_servers_below_have_their_lane() -> None:
     electors = elected()
     old = str(electors.cluster.leader)

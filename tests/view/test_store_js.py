@@ -46,6 +46,23 @@ def rows(lab: LabPage) -> list[list[str]]:
     return [row.inner_text().split() for row in lab.page.locator(".rl-store-keys tbody tr").all()]
 
 
+def test_a_long_value_beside_a_long_key_has_room(lab: LabPage, cluster: Cluster, store: KV) -> None:
+    store.put("/registry/leases/default/demo", '{"kind":"Lease","apiVersion":"coordination.k8s.io/v1"}')
+    store.wait(0.1)
+
+    opened(lab, cluster, width=960)  # as in a JupyterLab with its side bar, on a small screen
+
+    [row] = lab.page.locator(".rl-store-keys tbody tr").all()
+    value = row.locator("td").first.bounding_box()
+    whole = lab.page.locator(".rl-store").bounding_box()
+    last = row.locator("td").last.bounding_box()
+    assert value
+    assert whole
+    assert last
+    assert value["width"] > 150
+    assert last["x"] + last["width"] <= whole["x"] + whole["width"]
+
+
 def test_keys_stand_with_their_revisions(lab: LabPage, cluster: Cluster, store: KV) -> None:
     store.put("x", "1")
     store.put("x", "2")

@@ -116,7 +116,7 @@ const MEANINGS = /** @type {[what: string, words: string, sentence: string][]} *
   ["update", "renews", "the leader writes a new renewTime: the record changes"],
   ["take", "takes the lease", "the record goes to another holder"],
   ["refused", "refused (409)", "a request that is refused: somebody else was faster"],
-  ["lost", "lost", "a request that is lost, or waits in a network that is cut"],
+  ["lost", "lost", "a request that is lost, waits in a network that is cut, or got no answer in time"],
   ["accepted", "a write", "the leader's work: a write to what it guards"],
   ["rejected", "a refused write", "fencing: its token is older than one that was seen"],
 ]);
