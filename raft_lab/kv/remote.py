@@ -320,12 +320,12 @@ def endpoints(addresses: tuple[str, ...]) -> tuple[str, ...]:
     for given in addresses:
         if not isinstance(given, str):
             raise TypeError(f'an address is text, such as "127.0.0.1:2379", not {given!r}')
-        for address in given.split(","):
+        for address in map(str.strip, given.split(",")):
             if address.startswith("https://"):
                 raise ValueError(f"{address}: TLS is not spoken here, only plain http")
-            bare = address.strip().removeprefix("http://").rstrip("/")
+            bare = address.removeprefix("http://").rstrip("/")
             host, _, port = bare.rpartition(":")
-            if not (host and port.isdecimal() and 0 < int(port) < 2**16):
+            if not (host and "/" not in host and port.isdecimal() and 0 < int(port) < 2**16):
                 raise ValueError(f'{address!r} is no address: it takes host and port, such as "127.0.0.1:2379"')
             found.append(bare)
     return tuple(found)

@@ -101,6 +101,8 @@ def test_where_nobody_answers_it_says_so() -> None:
         ("", "'' is no address: it takes host and port"),
         ("127.0.0.1", "is no address"),
         ("127.0.0.1:99999", "is no address"),
+        ("unix:///run/etcd:2379", "is no address"),
+        ("127.0.0.1:2379, https://127.0.0.1:2379", "TLS is not spoken"),
         ("https://127.0.0.1:2379", "TLS is not spoken here"),
         (2379, "an address is text"),
     ],
