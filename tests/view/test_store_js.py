@@ -63,6 +63,17 @@ def test_a_long_value_beside_a_long_key_has_room(lab: LabPage, cluster: Cluster,
     assert last["x"] + last["width"] <= whole["x"] + whole["width"]
 
 
+def test_a_short_value_leaves_the_room_to_the_key(lab: LabPage, cluster: Cluster, store: KV) -> None:
+    store.put("app-config/background-color", "#ccc")
+    store.wait(0.1)
+
+    opened(lab, cluster, width=960)
+
+    key = lab.page.locator(".rl-store-keys tbody th").bounding_box()
+    assert key
+    assert key["height"] < 30  # one line
+
+
 def test_keys_stand_with_their_revisions(lab: LabPage, cluster: Cluster, store: KV) -> None:
     store.put("x", "1")
     store.put("x", "2")
