@@ -23,17 +23,22 @@ Block: TypeAlias = tuple[tuple[bytes, ...], tuple[KeyValue, ...]]
 
 
 class KeySpace:
-    """Keys with what they hold, in order. `sub` is the place of the write within its revision."""
+    """Keys with what they hold, in order. `sub` is the place of the write within its revision.
 
-    __slots__ = ("_blocks", "_firsts", "_length", "_subs")
+    Args:
+        length: how many keys there are.
+        firsts: where each block begins, in order; the first one before everything.
+        blocks: the blocks, by where they begin.
+        subs: the places that are not 0.
+    """
+
+    __slots__ = ("_length", "_shape")
 
     def __init__(
         self, length: int, firsts: tuple[bytes, ...], blocks: HashTrieMap[bytes, Block], subs: HashTrieMap[bytes, int]
     ) -> None:
         self._length = length
-        self._firsts = firsts  # where each block begins, in order; the first one before everything
-        self._blocks = blocks  # by where they begin
-        self._subs = subs  # those that are not 0
+        self._shape = firsts, blocks, subs  # at one go: `==` gives another one, while other threads read
 
     def __len__(self) -> int:
         return self._length
@@ -45,13 +50,14 @@ class KeySpace:
 
     def get(self, key: bytes) -> KeyValue | None:
         """What stands at `key`."""
-        keys, kvs = self._blocks[self._firsts[self._number(key)]]
+        firsts, blocks, _ = self._shape
+        keys, kvs = blocks[firsts[_number(firsts, key)]]
         place = bisect_left(keys, key)
         return kvs[place] if _stands(keys, place, key) else None
 
     def sub(self, key: bytes) -> int:
         """The place of the latest write of `key` within its revision."""
-        return self._subs.get(key) or 0
+        return self._shape[2].get(key) or 0
 
     def between(self, begin: bytes, end: bytes | None) -> list[KeyValue]:
         """Those with begin <= key < end, in order; without an end, all from `begin` on."""
@@ -64,17 +70,14 @@ class KeySpace:
         """How many there are between."""
         return sum(max(0, high - low) for _, low, high in self._parts(begin, end))
 
-    def _number(self, key: bytes) -> int:
-        """Of the block where `key` is, or belongs."""
-        return bisect_right(self._firsts, key) - 1
-
     def _parts(self, begin: bytes, end: bytes | None) -> Iterator[tuple[tuple[KeyValue, ...], int, int]]:
         """The blocks that hold what is between, and from where to where it stands in each."""
-        for number in range(self._number(begin), len(self._firsts)):
-            first = self._firsts[number]
+        firsts, blocks, _ = self._shape
+        for number in range(_number(firsts, begin), len(firsts)):
+            first = firsts[number]
             if end is not None and first >= end:
                 return
-            keys, kvs = self._blocks[first]
+            keys, kvs = blocks[first]
             yield kvs, bisect_left(keys, begin), len(keys) if end is None else bisect_left(keys, end)
 
     # Writing
@@ -82,37 +85,39 @@ class KeySpace:
     def with_item(self, kv: KeyValue, sub: int = 0) -> KeySpace:
         """The same with `kv` written."""
         key = kv.key
-        subs = self._subs.insert(key, sub) if sub else self._subs.discard(key)
-        number = self._number(key)
-        first = self._firsts[number]
-        keys, kvs = self._blocks[first]
+        firsts, blocks, subs = self._shape
+        subs = subs.insert(key, sub) if sub else subs.discard(key)
+        number = _number(firsts, key)
+        first = firsts[number]
+        keys, kvs = blocks[first]
         place = bisect_left(keys, key)
         held = list(kvs)
         if _stands(keys, place, key):
             held[place] = kv
-            return KeySpace(self._length, self._firsts, self._blocks.insert(first, (keys, tuple(held))), subs)
+            return KeySpace(self._length, firsts, blocks.insert(first, (keys, tuple(held))), subs)
         held.insert(place, kv)
         keys = (*keys[:place], key, *keys[place:])
         if len(keys) <= BLOCK:
-            return KeySpace(self._length + 1, self._firsts, self._blocks.insert(first, (keys, tuple(held))), subs)
+            return KeySpace(self._length + 1, firsts, blocks.insert(first, (keys, tuple(held))), subs)
         half = len(keys) // 2
-        blocks = self._blocks.insert(first, (keys[:half], tuple(held[:half])))
+        blocks = blocks.insert(first, (keys[:half], tuple(held[:half])))
         blocks = blocks.insert(keys[half], (keys[half:], tuple(held[half:])))
-        firsts = (*self._firsts[: number + 1], keys[half], *self._firsts[number + 1 :])
+        firsts = (*firsts[: number + 1], keys[half], *firsts[number + 1 :])
         return KeySpace(self._length + 1, firsts, blocks, subs)
 
     def without(self, key: bytes) -> KeySpace:
         """The same without `key`, which must be there."""
-        number = self._number(key)
-        first = self._firsts[number]
-        keys, kvs = self._blocks[first]
+        firsts, blocks, subs = self._shape
+        subs = subs.discard(key)
+        number = _number(firsts, key)
+        first = firsts[number]
+        keys, kvs = blocks[first]
         place = bisect_left(keys, key)
-        firsts, subs = self._firsts, self._subs.discard(key)
         if len(keys) > 1 or number == 0:
             block = (*keys[:place], *keys[place + 1 :]), (*kvs[:place], *kvs[place + 1 :])
-            return KeySpace(self._length - 1, firsts, self._blocks.insert(first, block), subs)
+            return KeySpace(self._length - 1, firsts, blocks.insert(first, block), subs)
         firsts = (*firsts[:number], *firsts[number + 1 :])
-        return KeySpace(self._length - 1, firsts, self._blocks.remove(first), subs)
+        return KeySpace(self._length - 1, firsts, blocks.remove(first), subs)
 
     # As a value
 
@@ -120,11 +125,13 @@ class KeySpace:
         """Whether both hold the same. What was found equal is shared from then on: asking again costs nothing."""
         if not isinstance(other, KeySpace):
             return NotImplemented
-        if self._blocks is other._blocks and self._subs is other._subs:
+        if self._shape is other._shape:
             return True
-        if not (self._subs == other._subs and list(self) == list(other)):  # `!=` of two empty maps of rpds is true
+        if not (
+            self._shape[2] == other._shape[2] and list(self) == list(other)
+        ):  # `!=` of two empty maps of rpds is true
             return False
-        other._firsts, other._blocks, other._subs = self._firsts, self._blocks, self._subs
+        other._shape = self._shape
         return True
 
     def __hash__(self) -> int:
@@ -132,6 +139,11 @@ class KeySpace:
 
     def __repr__(self) -> str:
         return f"KeySpace({', '.join(str(kv) for kv in self)})"
+
+
+def _number(firsts: tuple[bytes, ...], key: bytes) -> int:
+    """Of the block where `key` is, or belongs."""
+    return bisect_right(firsts, key) - 1
 
 
 def _stands(keys: tuple[bytes, ...], place: int, key: bytes) -> bool:
