@@ -290,6 +290,8 @@ class RemoteWatch(Told):
         requests.put(wire.message_class("WatchRequest")(create_request=wire.to_message(wanted)))
         stream = wire.callable_of(self._remote.channels[self._place], "Watch/Watch")
         self._call = stream(iter(requests.get, None), metadata=(("hasleader", "true"),))
+        if self.ended:  # it was cancelled before there was a call to cancel
+            self._call.cancel()
         return self._call
 
     def wait_for_more(self, timeout: float | None = None) -> tuple[Any, ...]:
