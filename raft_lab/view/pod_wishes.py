@@ -31,6 +31,10 @@ def perform(electors: Electors, wish: Any) -> str:
         case {"do": "pause", "pod": str(pod), "seconds": int(seconds) | float(seconds)} if 0 < seconds <= LONGEST_S:
             electors.pause(pod, seconds)
             return f'electors.pause("{pod}", {seconds:g})'
+        case {"do": "pause", "seconds": int(seconds) | float(seconds)}:
+            raise ActionRefused(
+                f'a pause cannot last {seconds:g} s: write a number above 0 and up to {LONGEST_S} beside "pause for"'
+            )
         case {"do": ("resume" | "crash" | "restart" | "cut" | "mend") as verb, "pod": str(pod)}:
             getattr(electors, verb)(pod)
             return f'electors.{verb}("{pod}")'

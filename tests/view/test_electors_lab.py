@@ -185,6 +185,15 @@ def test_next_leader_is_refused_at_once_without_a_majority_of_servers() -> None:
     assert electors.now_us == before
 
 
+@pytest.mark.parametrize("seconds", [-5, 601])
+def test_a_pause_of_no_sensible_length_is_refused_with_what_to_do(seconds: int) -> None:
+    refused = Shown(elected()).asks(do="pause", pod="pod-a", seconds=seconds)
+
+    assert (
+        refused["text"] == f'a pause cannot last {seconds} s: write a number above 0 and up to 600 beside "pause for"'
+    )
+
+
 def test_whoever_waits_for_a_leader_that_does_not_come_is_told_so() -> None:
     electors = elected()
     electors.pause(str(electors.leader), 3)  # too short for the others
