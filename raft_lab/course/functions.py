@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from raft_lab.course.exercises import SITUATIONS, Verdict
+from raft_lab.raft.core import where_it_failed
 from raft_lab.raft.errors import HandlerError
 from raft_lab.raft.guard import bounded
 
@@ -48,10 +50,17 @@ class FunctionExercise:
     def _tried(self, answer: Callable[..., Any], case: Callable[[Callable[..., Any]], str]) -> str:
         watched = type(self.name, (), {self.name: staticmethod(answer), "__module__": "__main__"})
         said: list[str] = []
+        asked: list[str] = []
+
+        @functools.wraps(answer)
+        def noted(*arguments: Any) -> Any:
+            asked[:] = (f"{argument!r:.200}" for argument in arguments)
+            return answer(*arguments)
+
         try:
-            bounded(watched, "your function", lambda: said.append(case(answer)))
+            bounded(watched, "your function", lambda: said.append(case(noted)))
         except HandlerError as error:
             return str(error)
         except Exception as error:
-            return f"{self.name} fails: {type(error).__name__}: {error}"[:400]
+            return f"{self.name}({', '.join(asked)}) fails: {where_it_failed(error)}"[:600]
         return said[0]

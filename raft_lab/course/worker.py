@@ -29,7 +29,7 @@ from raft_lab.course import wire
 from raft_lab.course.confinement import confine
 from raft_lab.course.definitions import NoAnswer, load
 from raft_lab.raft import guard
-from raft_lab.raft.core import _where
+from raft_lab.raft.core import where_it_failed
 from raft_lab.raft.errors import HandlerError, RaftLabError
 from raft_lab.raft.rules import switched
 from raft_lab.raft.server import Server
@@ -346,7 +346,7 @@ def _thawed(value: Any) -> Any:
 
 
 def _told(error: BaseException) -> str:
-    return str(error) if isinstance(error, RaftLabError) else _where(error)
+    return str(error) if isinstance(error, RaftLabError) else where_it_failed(error)
 
 
 def _bounded(where: str, call: Callable[[], Any], function: Any = None) -> Any:

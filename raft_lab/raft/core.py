@@ -241,7 +241,8 @@ class Core:
         except HandlerError:
             raise
         except (Exception, SystemExit, GeneratorExit) as error:
-            raise HandlerError(f"{cls.__name__} failed on {state.id} while handling {what}: {_where(error)}") from error
+            why = where_it_failed(error)
+            raise HandlerError(f"{cls.__name__} failed on {state.id} while handling {what}: {why}") from error
         try:
             return server._outcome(state)
         except (AttributeError, RecursionError) as error:
@@ -330,7 +331,7 @@ def _snake(name: str) -> str:
     return re.sub("([A-Z])", lambda capital: "_" + capital.group().lower(), name).strip("_")
 
 
-def _where(error: BaseException) -> str:
+def where_it_failed(error: BaseException) -> str:
     """The error, and the line of code in which it arose: the last one that this package did not write."""
     words = " ".join(str(error).split())[:300]
     said = f"{type(error).__name__}: {words}" if words else type(error).__name__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from raft_lab.course import MAY_TAKE_OVER, elector_with, overlap_by_clock
+from raft_lab.course import MAY_TAKE_OVER, MAY_WRITE, elector_with, overlap_by_clock
 from raft_lab.course.electing import in_a_run
 from raft_lab.kube import stages
 
@@ -52,3 +52,12 @@ def test_clocks_that_are_slow_enough_make_two_workers():
     assert right["two work for (s)"] == 0
     assert slow["old leader stops after (s)"] == pytest.approx(24, abs=0.2)
     assert slow["two work for (s)"] > 3
+
+
+def test_an_answer_that_raises_is_told_what_it_was_asked_and_in_which_line() -> None:
+    def may_write(seen, token):
+        return seen <= token
+
+    said = MAY_WRITE.check(may_write).summary
+    assert said.startswith("may_write(None, 1) fails: TypeError: ")
+    assert said.endswith(" of may_write: return seen <= token)")

@@ -119,6 +119,7 @@ def test_whoever_looks_back_is_left_there_until_time_goes_on(lab: LabPage) -> No
     picture.look(5)
     past = picture.sentence
     assert picture.pod("pod-b").get_by_role("button", name="Crash").is_disabled()  # nothing can be done to the past
+    assert str(lab.text(".el-lately")).endswith("You look back; to do something, press Now.")
 
     lab.kernel_says(type="news", news={**picture.recording.news(), "code": ""})  # the answer to its greeting, late
     picture.page.evaluate("() => new Promise((next) => setTimeout(next, 400))")
@@ -126,6 +127,7 @@ def test_whoever_looks_back_is_left_there_until_time_goes_on(lab: LabPage) -> No
     electors.run(1)
     picture.told()
     assert picture.sentence != past
+    assert "You look back" not in str(lab.text(".el-lately"))
     assert picture.pod("pod-b").get_by_role("button", name="Crash").is_enabled()
 
 

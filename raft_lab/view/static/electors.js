@@ -212,7 +212,8 @@ class Electors {
     say(this.#sentence, (alarm ? "⚠ " : "") + text);
     put(this.#sentence, "data-alarm", alarm ? "true" : null);
     put(this.#lately, "data-refused", this.#refused ? "true" : null);
-    say(this.#lately, this.#refused || record.lately(t) || "Run 1 s, or press Play, and watch.");
+    const back = this.#live || this.#dead ? "" : "You look back; to do something, press Now.";
+    say(this.#lately, this.#refused || [record.lately(t), back].filter(Boolean).join(" · ") || "Run 1 s, or press Play, and watch.");
     say(this.#clock, t < record.now ? `${seconds(t)} of ${seconds(record.now)}` : seconds(t));
     say(this.#code, record.picture.code);
     put(this.#slider, "max", record.now);
