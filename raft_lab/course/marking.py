@@ -15,7 +15,7 @@ from raft_lab.course import wire
 from raft_lab.course.exercises import Verdict
 from raft_lab.course.graded import GRADED, Graded
 from raft_lab.course.results import Mark, Result
-from raft_lab.course.sandbox import JUDGES, REPEATS, SILENCE_S, Ended, Sandbox
+from raft_lab.course.sandbox import JUDGES, LOST, REPEATS, SILENCE_S, Ended, Sandbox
 from raft_lab.course.standin import for_class, for_function
 from raft_lab.course.submission import Notebook, Submission
 from raft_lab.raft.errors import HandlerError
@@ -96,7 +96,10 @@ def _mark(graded: Graded, submission: Submission, seed: int, silence_s: float) -
         unread = [n for n in submission.notebooks if n.trouble]
         its_own = [n for n in unread if graded.lesson in Path(n.name).stem] or unread
         return replace(nothing, summary=unreadable(its_own[0])) if its_own else nothing
-    mark = _Marking(graded, notebook, others, seed, silence_s).mark()
+    marking = _Marking(graded, notebook, others, seed, silence_s)
+    mark = marking.mark()
+    if mark.summary == LOST:  # whoever ended its process may not have meant this answer
+        mark = marking.mark()
     said = (mark.summary, mark.found)
     if not mark.passed and any(words in one for words in _ENDLESS for one in said):
         mark = replace(mark, property=ENDLESS)

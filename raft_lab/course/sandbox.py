@@ -45,6 +45,7 @@ Here = Callable[[State, Event, int], Outcome | None]
 
 
 NO_ANSWER = "It wrote something else than an answer to where answers are sent."
+LOST = "The process in which it ran was ended from outside; if this machine has too little memory, use fewer workers."
 ENDED_ITSELF = "It ended the process in which it ran, or hung up on the grader (with os._exit, say)."
 
 
@@ -90,9 +91,15 @@ class Nursery:
         return here
 
     def end(self, hung_up: bool = False) -> str:
-        """End the child, and hear how it had ended before: "alive", "exit 0", "signal 9"."""
-        self.control.send(b"hung up" if hung_up else b"end")
-        return self.control.recv(16).decode()
+        """End the child, and hear how it had ended before: "alive", "exit 0", "signal 9"; "" if nobody knows."""
+        try:
+            self.control.send(b"hung up" if hung_up else b"end")
+            said = self.control.recv(16).decode()
+        except OSError:
+            said = ""
+        if not said:  # it has been ended itself
+            self.close()
+        return said
 
     def close(self) -> None:
         """End all of it."""
@@ -112,18 +119,27 @@ _lock = threading.Lock()
 
 def taken(hash_seed: int) -> Nursery:
     """An idle nursery; one is started if there is none."""
+    while (nursery := _idle_one(hash_seed)) is not None:
+        if nursery.process.poll() is None:
+            return nursery
+        nursery.close()
+    return Nursery(hash_seed)
+
+
+def _idle_one(hash_seed: int) -> Nursery | None:
     with _lock:
         for number, (owner, nursery) in enumerate(_idle):
             if owner == os.getpid() and nursery.hash_seed == hash_seed:
                 del _idle[number]
                 return nursery
-    return Nursery(hash_seed)
+    return None
 
 
 def given_back(nursery: Nursery) -> None:
-    """It is idle again."""
-    with _lock:
-        _idle.append((os.getpid(), nursery))
+    """It is idle again, if it is still there."""
+    if nursery.process.poll() is None:
+        with _lock:
+            _idle.append((os.getpid(), nursery))
 
 
 @atexit.register
@@ -394,6 +410,8 @@ def unprotected() -> list[str]:
 
 def _ending(how: str) -> str:
     match how.split():
+        case []:
+            return LOST
         case ["signal", "24" | "9"]:
             return (
                 f"The system ended it: an answer has {PROCESSOR_S} s of processor time in all, and "

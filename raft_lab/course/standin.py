@@ -8,7 +8,7 @@ A step that comes to none of the answer's methods is done here, since it is Raft
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from raft_lab.course import wire
 from raft_lab.course.beside import Reached, Rules, beside, with_rules
@@ -62,7 +62,7 @@ class StandIn:
 
         None if it does not, or if that cannot be told.
         """
-        rehearsal = None if cls.methods is None else rehearsed(exercise, cls.methods & {*dir(exercise.base)}, seed)
+        rehearsal = None if cls.methods is None else rehearsed(exercise, cls.methods, seed)
         if rehearsal is None:
             return None
         noted, looked = rehearsal
@@ -80,6 +80,13 @@ def _crashed(cls: Any, state: State) -> State:
     return left
 
 
+def _timers(cls: Any, state: State) -> tuple[str, ...]:
+    found = cls.sandbox.value("method", cls._rules(), "timers", state, 0, (state,))
+    if not isinstance(found, tuple):
+        raise HandlerError(f"{cls.__name__}.timers gives {found!r:.80}; it must be a tuple of names of timers")
+    return found
+
+
 def _asks(name: str) -> Callable[..., Any]:
     """A method of the student's, which is asked where it is."""
 
@@ -95,6 +102,7 @@ def _asks(name: str) -> Callable[..., Any]:
     return method
 
 
+_CLASS_METHODS = {"initial": classmethod(_initial), "crashed": classmethod(_crashed), "timers": classmethod(_timers)}
 _NOT_ASKED = {"durable", "volatile", "step", "rules_on", "rules_off", "switched_from"}
 
 
@@ -115,18 +123,13 @@ def for_class(about: dict[str, Any], base: type, sandbox: Sandbox, missing: Coll
         return type(name, (), {"__module__": __name__})
     try:
         fields = {kind: dict(wire.unpack(about["fields"][kind])) for kind in ("durable", "volatile")}
-        body: dict[str, Any] = {"__module__": __name__, "sandbox": sandbox, **fields}
-        for own in about["owns"]:
-            match own:
-                case "initial":
-                    body[own] = classmethod(_initial)
-                case "crashed":
-                    body[own] = classmethod(_crashed)
-                case str() if own.isidentifier() and not own.startswith("__") and own not in _NOT_ASKED:
-                    body[own] = _asks(own)
-        body["base"] = base
-        body["methods"] = frozenset({*missing, *map(str, about["owns"])}) if about["plain"] is True else None
-        return type(name, (StandIn, base), body)
+        owns = {own for own in map(str, about["owns"]) if hasattr(base, own) and not own.startswith("__")}
+        body: dict[str, Any] = {"__module__": __name__, "sandbox": sandbox, "base": base}
+        body["methods"] = frozenset({*missing, *owns}) if about["plain"] is True else None
+        body |= {own: _CLASS_METHODS[own] if own in _CLASS_METHODS else _asks(own) for own in owns - _NOT_ASKED}
+        made: Any = type(name, (StandIn, base), body)
+        made.durable, made.volatile = fields["durable"], fields["volatile"]  # which may have names as a stand-in's own
+        return cast(type, made)
     except wire.DAMAGE as error:
         raise HandlerError(f"what it says of itself makes no sense: {error}"[:300]) from None
 

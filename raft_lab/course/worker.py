@@ -29,7 +29,7 @@ from raft_lab.course import wire
 from raft_lab.course.confinement import confine
 from raft_lab.course.definitions import NoAnswer, load
 from raft_lab.raft import guard
-from raft_lab.raft.core import where_it_failed
+from raft_lab.raft.core import FIELDS, where_it_failed
 from raft_lab.raft.errors import HandlerError, RaftLabError
 from raft_lab.raft.rules import switched
 from raft_lab.raft.server import Server
@@ -367,12 +367,20 @@ def _is_plain(answer: type[Server], base: type, mine: list[type]) -> bool:
 def _changes_nothing(name: str, value: Any, base: type) -> bool:
     if name.startswith("__"):
         return name in _OF_EVERY_CLASS
+    if name in FIELDS:  # a property, say, which stands before the field
+        return False
     method = isinstance(value, FunctionType | staticmethod | classmethod)
-    return method or name in ("durable", "volatile") or not hasattr(base, name)
+    return name in ("durable", "volatile") or not hasattr(base, name) or (method and callable(getattr(base, name)))
 
 
-_OF_EVERY_CLASS = frozenset(vars(type("Any", (), {"__doc__": None, "__annotations__": {}}))) | {"__qualname__"}
-"""What the interpreter itself puts into a class."""
+class _Any:
+    """Some class."""
+
+    field: int
+
+
+_OF_EVERY_CLASS = frozenset(vars(_Any)) | {"__annotations__", "__annotate_func__", "__annotations_cache__"}
+"""What the interpreter itself puts into a class; the last two from Python 3.14 on."""
 
 
 def _given() -> dict[str, Any]:

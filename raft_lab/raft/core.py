@@ -185,7 +185,7 @@ class Core:
         for kind in ("durable", "volatile"):
             declared = cls.__dict__.get(kind, {})
             for name, initial in declared.items():
-                if name in _FIELDS or any(name in base.__dict__ for base in cls.__mro__):
+                if name in FIELDS or any(name in base.__dict__ for base in cls.__mro__):
                     raise HandlerError(
                         f"{cls.__name__} declares {name!r}, but every server has a {name}: choose another name"
                     )
@@ -287,7 +287,7 @@ class Core:
     def _check_values(self) -> None:
         """Tell whoever wrote a handler what is wrong with what it left behind."""
         name = type(self).__name__
-        unknown = self.__dict__.keys() - _FIELDS - self.durable.keys() - self.volatile.keys()
+        unknown = self.__dict__.keys() - FIELDS - self.durable.keys() - self.volatile.keys()
         if unknown:
             one = min(unknown)
             meant = difflib.get_close_matches(_snake(one), [*FIELD_TYPES, "send"], n=1, cutoff=0.8)
@@ -363,6 +363,7 @@ FIELD_TYPES: dict[str, tuple[type, ...]] = {
     "role": (Follower, PreCandidate, Candidate, Leader),
 }
 """What a server holds, and of which types."""
-_FIELDS = frozenset(
+FIELDS = frozenset(
     {*FIELD_TYPES, "id", "now", "_on_disk", "_waiting", "_released", "_outbox", "_timer_reset", "_answers"}
 )
+"""What stands in a server while it handles something."""

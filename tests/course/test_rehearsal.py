@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from textwrap import dedent, indent
 
 import pytest
 
@@ -69,6 +70,49 @@ def test_a_class_with_fields_of_its_own_is_asked_for_every_step(asked):
     assert "ElectionTimeout" in {type(request[3]).__name__ for request in asked if request[0] == "step"}
 
 
+def also(body: str) -> str:
+    """The right answer with something more in its class."""
+    return RIGHT["request-vote"] + "\n" + indent(dedent(body), "    ")
+
+
+STAYS = """
+    @property
+    def machine(self):
+        return self.__dict__["machine"]
+
+    @machine.setter
+    def machine(self, value):
+        self.__dict__.setdefault("machine", value)
+"""
+"""Nothing is ever applied, although no method of Raft is another one."""
+
+
+def test_a_property_that_stands_before_a_field_is_not_overlooked():
+    found = mark(also(STAYS))
+    assert not found.passed
+    assert found.property == "State Is the Fold"
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "def sandbox(self): return 1",
+        "def foresee(self): return 1",
+        "def does_as_raft(self): return 1",
+        "def _rules(self): return 1",
+        "volatile = {'base': 0, 'methods': (), 'sandbox': set()}",
+        "@classmethod\ndef timers(cls, state): return super().timers(state)",
+    ],
+)
+def test_an_answer_may_use_any_name_that_raft_does_not(harmless: str):
+    assert mark(also(harmless)).passed
+
+
+def test_timers_that_are_none_are_told_in_a_sentence():
+    found = mark(also("@classmethod\ndef timers(cls, state): return 5"))
+    assert (found.points, found.summary) == (0.0, "Mine.timers gives 5; it must be a tuple of names of timers")
+
+
 class Plain(REQUEST_VOTE.base):
     """It has a method, a helper, and a number that is nobody's business."""
 
@@ -91,6 +135,17 @@ class WithAProperty(Plain):
         return ()
 
 
+class WithAPropertyForAField(Plain):
+    @property
+    def voted_for(self):
+        return None
+
+
+class WithAMethodForAProperty(Plain):
+    def peers(self):
+        return ()
+
+
 class WithAnotherConstant(Plain):
     max_entries_per_message = 1
 
@@ -104,7 +159,18 @@ class FromElsewhere(Plain, type("Other", (Server,), {"__module__": "raft_lab.x"}
     pass
 
 
-@pytest.mark.parametrize("odd", [WithAField, WithAProperty, WithAnotherConstant, WithMagic, FromElsewhere])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        WithAField,
+        WithAProperty,
+        WithAPropertyForAField,
+        WithAMethodForAProperty,
+        WithAnotherConstant,
+        WithMagic,
+        FromElsewhere,
+    ],
+)
 def test_a_class_that_can_change_a_step_without_a_method_is_not_plain(odd: type) -> None:
     def is_plain(cls: type) -> bool:
         mine = [c for c in cls.__mro__ if not c.__module__.startswith("raft_lab.") and c is not object]

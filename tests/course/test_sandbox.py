@@ -1,5 +1,6 @@
 """Answers that mean no good, or have gone wrong badly: each gets a report of its own, and harms nobody else."""
 
+import itertools
 import os
 import socket
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from raft_lab.check.situations import small
+from raft_lab.course import sandbox
 from raft_lab.course.graded import GRADED
 from raft_lab.course.marking import grade_submission, mark_of
 from raft_lab.course.sandbox import Nursery, Sandbox
@@ -296,6 +298,25 @@ def test_a_starter_that_nobody_touched_earns_nothing():
     earned = graded([("l1-build-answer", untouched)])
     assert earned.points == 0
     assert "NotImplementedError" in earned.summary
+
+
+def test_a_process_that_was_ended_from_outside_costs_nobody_their_points(monkeypatch):
+    assert mark(RIGHT["has-quorum"], "has-quorum").passed
+    for _, nursery in sandbox._idle:
+        nursery.process.kill()
+        nursery.process.wait()
+    assert mark(RIGHT["has-quorum"], "has-quorum").passed
+
+    ask, asked = Sandbox.ask, itertools.count(1)
+
+    def ended_once(box, *request):
+        if next(asked) == 5:
+            box.nursery.process.kill()
+            box.nursery.process.wait()
+        return ask(box, *request)
+
+    monkeypatch.setattr(Sandbox, "ask", ended_once)
+    assert mark(RIGHT["has-quorum"], "has-quorum").passed
 
 
 def test_no_process_is_left_behind():
