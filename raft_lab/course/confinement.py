@@ -28,6 +28,7 @@ NOBODY = 65534
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF = 444, 446
+_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
 _SIGKILL = 9
 
 
@@ -56,8 +57,11 @@ def confine(keep: int) -> list[str]:
     if libc is not None:
         libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)  # changing who one is clears it
         libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        if _landlock(libc):
+        version = _landlock(libc)
+        if version:
             held.append("files")
+        if _no_signals(libc) or version >= 6:
+            held.append("signals")
     sys.addaudithook(_explain)
     return held
 
@@ -92,11 +96,15 @@ def _limits(keep: int) -> list[str]:
     return [word for word, name in (("memory", "RLIMIT_AS"), ("time", "RLIMIT_CPU")) if name in held]
 
 
-def _landlock(libc: Any) -> bool:
-    """No file may be opened, no TCP port taken or called (Linux 5.13 and later; see landlock(7))."""
+def _landlock(libc: Any) -> int:
+    """No file may be opened, no TCP port taken or called (Linux 5.13 and later; see landlock(7)).
+
+    Returns:
+        By which version of it; 0 if by none.
+    """
     version = libc.syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), 1)
     if version < 1:
-        return False
+        return 0
     files = (1 << (13 if version == 1 else 14 if version == 2 else 15 if version < 5 else 16)) - 1
     attributes = [files]
     if version >= 4:
@@ -106,10 +114,40 @@ def _landlock(libc: Any) -> bool:
     packed = struct.pack(f"={len(attributes)}Q", *attributes)
     rules = libc.syscall(_LANDLOCK_CREATE_RULESET, packed, ctypes.c_size_t(len(packed)), 0)
     if rules < 0:
-        return False
+        return 0
     done = libc.syscall(_LANDLOCK_RESTRICT_SELF, rules, 0)
     os.close(rules)
-    return int(done) == 0
+    return int(version) if done == 0 else 0
+
+
+_SIGNALLING = {
+    "x86_64": (0xC000003E, (62, 129, 200, 234, 297, 310, 311, 424)),
+    "aarch64": (0xC00000B7, (129, 130, 131, 138, 240, 270, 271, 424)),
+}
+"""By machine: AUDIT_ARCH, and the numbers of kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo,
+process_vm_readv, process_vm_writev and pidfd_send_signal."""
+
+
+def _no_signals(libc: Any) -> bool:
+    """No signal may be sent to any process, be it of the same user (see seccomp(2)); Landlock has that since 6.12."""
+    architecture, refused = _SIGNALLING.get(os.uname().machine, (0, ()))
+    if not refused or sys.maxsize < 2**32:
+        return False
+    load, equal, at_least, done = 0x20, 0x15, 0x35, 0x06  # BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_JMP|JGE|K, BPF_RET|K
+    left = len(refused)  # a jump says how many instructions it leaves out
+    program = [
+        (load, 0, 0, 4),  # seccomp_data.arch
+        (equal, 0, left + 3, architecture),
+        (load, 0, 0, 0),  # seccomp_data.nr
+        (at_least, left + 1, 0, 0x4000_0000),  # numbers of the x32 ABI
+        *((equal, left - place, 0, number) for place, number in enumerate(refused)),
+        (done, 0, 0, 0x7FFF_0000),  # SECCOMP_RET_ALLOW
+        (done, 0, 0, 0x0005_0001),  # SECCOMP_RET_ERRNO, EPERM
+    ]
+    code = b"".join(struct.pack("=HBBI", *step) for step in program)
+    held = ctypes.create_string_buffer(code, len(code))
+    filtering = struct.pack("@HP", len(program), ctypes.addressof(held))
+    return int(libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.c_char_p(filtering), 0, 0)) == 0
 
 
 # --- Sentences ---------------------------------------------------------------------------------------

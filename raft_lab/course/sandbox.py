@@ -405,7 +405,7 @@ def unprotected() -> list[str]:
     """What the system of this machine does not protect from an answer, in words; see `confinement.py`."""
     with Sandbox() as box:
         held = box.ask("held")
-    return [word for word in ("files", "network", "processes", "memory", "time") if word not in held]
+    return [word for word in ("files", "network", "processes", "signals", "memory", "time") if word not in held]
 
 
 def _ending(how: str) -> str:

@@ -3,6 +3,7 @@
 import itertools
 import os
 import socket
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from raft_lab.check.situations import small
-from raft_lab.course import sandbox
+from raft_lab.course import confinement, sandbox
 from raft_lab.course.graded import GRADED
 from raft_lab.course.marking import grade_submission, mark_of
 from raft_lab.course.sandbox import Nursery, Sandbox
@@ -130,6 +131,31 @@ def test_the_kernel_refuses_what_gets_around_python(call):
         earned = mark(answer, silence_s=4.0)
     assert "ValueError: (-1,)" in earned.summary + earned.found, earned
     assert not Path("/tmp/raft-lab-was-here").exists()
+
+
+ENDS_ANOTHER = """
+import ctypes, os, sys
+from raft_lab.course import confinement
+if sys.argv[2] == "without Landlock":
+    confinement._landlock = lambda _: 0
+held = confinement.confine(os.dup(1))
+sent = ctypes.pythonapi.kill(int(sys.argv[1]), 9)  # as no audit hook sees
+os._exit(0 if sent == -1 and "signals" in held else 1)
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or os.uname().machine not in confinement._SIGNALLING, reason="numbers of Linux"
+)
+@pytest.mark.parametrize("kernel", ["whole", "without Landlock"])
+def test_an_answer_ends_nobody_elses_process(kernel):
+    """All answers may run as one user, which may be the grader's own."""
+    nobody = confinement.NOBODY if os.geteuid() == 0 else None
+    with subprocess.Popen(["sleep", "60"], user=nobody) as other:
+        tries = subprocess.run([sys.executable, "-c", ENDS_ANOTHER, str(other.pid), kernel], timeout=60)
+        ended = other.poll()
+        other.kill()
+    assert (tries.returncode, ended) == (0, None)
 
 
 def test_what_is_printed_goes_nowhere():
