@@ -260,6 +260,8 @@ class Exercise:
         wanted = self.missing[0]
         if not (isinstance(answer, type) and issubclass(answer, self.base)):
             return f"Give check() your class, written as class Mine(Base): with a method {_call(self.base, wanted)}."
+        if type(answer) is not type and not type(answer).__module__.startswith("raft_lab."):
+            return f"{answer.__name__} has a metaclass, {type(answer).__name__}: write it as a class without one."
         if getattr(answer, wanted) is getattr(self.base, wanted):
             return f"{answer.__name__} has no {wanted} yet: write one."
         if borrowed := _borrowed(answer, self.missing):

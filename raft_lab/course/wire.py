@@ -30,6 +30,9 @@ from raft_lab.sim import trace
 from raft_lab.sim.errors import TraceError
 from raft_lab.sim.world import Ghosts
 
+TOO_LONG = "it takes too long: in all"
+"""So begins what is said of a step that was not done, because those before it had taken too long together."""
+
 
 class Garbage(Exception):
     """What came back is no answer to what was asked."""

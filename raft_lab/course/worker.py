@@ -332,7 +332,7 @@ class Child:
     def _said(self, call: Callable[[], Any], bounded: bool = False) -> Any:
         """What `call` gives, or {"error": …}. A step is bounded by itself."""
         if guard.spent() > IN_ALL:
-            return {"error": f"it takes too long: in all it went through more than {IN_ALL:,} instructions"}
+            return {"error": f"{wire.TOO_LONG} it went through more than {IN_ALL:,} instructions"}
         try:
             return _bounded("a call", call, self.answer) if bounded else call()
         except HandlerError as error:

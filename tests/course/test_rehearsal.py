@@ -113,6 +113,11 @@ def test_timers_that_are_none_are_told_in_a_sentence():
     assert (found.points, found.summary) == (0.0, "Mine.timers gives 5; it must be a tuple of names of timers")
 
 
+def test_a_metaclass_is_refused_in_a_sentence():
+    found = mark("from abc import ABC\n" + RIGHT["request-vote"].replace("base)", "base, ABC)"))
+    assert (found.points, found.summary) == (0.0, "Mine has a metaclass, ABCMeta: write it as a class without one.")
+
+
 class Plain(REQUEST_VOTE.base):
     """It has a method, a helper, and a number that is nobody's business."""
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from raft_lab.check.situations import small
-from raft_lab.course import confinement, sandbox
+from raft_lab.course import confinement, sandbox, wire
 from raft_lab.course.graded import GRADED
-from raft_lab.course.marking import grade_submission, mark_of
+from raft_lab.course.marking import NOT_THE_SAME, _Marking, grade_submission, mark_of
 from raft_lab.course.sandbox import Nursery, Sandbox
 from raft_lab.course.solutions import between, with_solution
 from raft_lab.course.standin import for_class
@@ -401,3 +401,15 @@ def test_a_sandbox_that_is_closed_remembers_nothing():
         answer.step(small("RequestVote")[0].state, small("RequestVote")[0].event)
         assert len(box.known) == 1
     assert not box.known
+
+
+def test_what_was_not_done_since_all_took_too_long_is_not_compared_with_what_another_process_does():
+    graded, handed_in = GRADED["request-vote"], submission("request-vote", RIGHT["request-vote"])
+    marking = _Marking(graded, handed_in.notebooks[0], set(), 0, 20.0)
+    situation = small("RequestVote")[0]
+    asked = (((), ()), situation.state, situation.event, 0)
+    with Sandbox() as box:
+        box.known[asked] = f"{wire.TOO_LONG} it went through more than that"
+        assert not marking._differs_elsewhere(box)
+        box.known[asked] = "it failed"
+        assert marking._differs_elsewhere(box) == NOT_THE_SAME
