@@ -112,13 +112,15 @@ class InvariantExercise:
         says = getattr(answer, "says", None)
         if says is not None and says((rehearsed := _rehearsed(seed)).asked, rehearsed.said):
             return self._passed(rehearsed.states)
+        failed: list[str] = []
+        watched = _watched(answer, failed)
         try:
-            refuted, seen = _legal_run_that_refutes(answer, seed)
+            refuted, seen = _legal_run_that_refutes(watched, seed)
             if refuted is not None:
                 return Verdict(False, _TOO_MUCH, None, refuted, layer=EXPLORATION, states=seen)
-            missed = [one for one in BROKEN if not _notices(answer, one)]
+            missed = [one for one in BROKEN if not _notices(watched, one)]
         except RaftLabError as error:
-            return Verdict(False, f"Your invariant fails: {error}")
+            return Verdict(False, f"Your invariant fails: {failed[0] if failed else error}")
         if not missed:
             return self._passed(seen)
         points = round(self.points * (len(BROKEN) - len(missed)) / len(BROKEN), 2)
@@ -128,6 +130,25 @@ class InvariantExercise:
     def _passed(self, seen: int) -> Verdict:
         said = "It holds for Raft, and is broken wherever Raft is."
         return Verdict(True, said, looked=_looked(seen), points=self.points)
+
+
+def _watched(answer: Predicate, failed: list[str]) -> Predicate:
+    """The same, which notes what goes wrong in it before that is told in other words."""
+
+    def asked(world: World) -> bool:
+        try:
+            said = answer(world)
+        except RaftLabError as error:
+            failed.append(f"{error}")
+            raise
+        except Exception as error:
+            failed.append(f"{type(error).__name__}: {error}")
+            raise
+        if not isinstance(said, bool):
+            failed.append(f"it gives {said!r:.60}, and not True or False.")
+        return said
+
+    return asked
 
 
 def _looked(seen: int) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import gc
 import hashlib
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,8 @@ SELDOM = (100_000, 50, 50)
 """Thresholds of the garbage collector while an answer is graded."""
 RECHECKED = 500
 """So many steps are asked again of a new process in which sets have another order."""
+_ADDRESS = re.compile(" at 0x[0-9a-f]+")
+"""Where an object happens to be in memory, which is elsewhere each time."""
 ENDLESS = "Comes to an End"
 """The property that is broken by whatever runs on and on, or was not heard of any more."""
 _ENDLESS = ("runs on and on", "without an end", "not come to an end", "takes too long")
@@ -103,7 +106,8 @@ def _mark(graded: Graded, submission: Submission, seed: int, silence_s: float) -
     said = (mark.summary, mark.found)
     if not mark.passed and any(words in one for words in _ENDLESS for one in said):
         mark = replace(mark, property=ENDLESS)
-    return replace(mark, notebook=notebook.name)
+    summary, found = (_ADDRESS.sub("", one) for one in (mark.summary, mark.found))
+    return replace(mark, notebook=notebook.name, summary=summary, found=found)
 
 
 def unreadable(notebook: Notebook) -> str:

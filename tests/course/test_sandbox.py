@@ -413,3 +413,19 @@ def test_what_was_not_done_since_all_took_too_long_is_not_compared_with_what_ano
         assert not marking._differs_elsewhere(box)
         box.known[asked] = "it failed"
         assert marking._differs_elsewhere(box) == NOT_THE_SAME
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("return 1", "it gives 1, and not True or False."),
+        ("yield True", "it gives <generator object agree>, and not True or False."),
+        ("return world.nothing", "AttributeError: 'World' object has no attribute 'nothing' (line 2 of agree)"),
+    ],
+)
+def test_an_invariant_that_fails_is_told_in_the_same_few_words_each_time(body, said):
+    """Without where an object is in memory."""
+    earned = in_lesson("invariant", f"def agree(world):\n    {body}\n")
+    assert earned.points == 0
+    assert earned.summary.startswith(f"Your invariant fails: {said[:40]}")
+    assert " at 0x" not in earned.summary
