@@ -52,91 +52,51 @@ class Graded:
     title: str
 
 
-_ALL = (
-    Graded(
-        "up-to-date",
-        "01-leader-election",
-        "l1-uptodate-answer",
-        LOG_IS_UP_TO_DATE,
-        "UpToDate",
-        "Whose log is up-to-date",
+_LESSONS: dict[str, tuple[tuple[str, str, Checks, str, str], ...]] = {
+    "01-leader-election": (
+        ("up-to-date", "l1-uptodate-answer", LOG_IS_UP_TO_DATE, "UpToDate", "Whose log is up-to-date"),
+        ("request-vote", "l1-build-answer", REQUEST_VOTE, "Mine", "Answer a RequestVote"),
+        ("tally", "l1-tally-answer", TALLY, "Counts", "Count the votes"),
     ),
-    Graded("request-vote", "01-leader-election", "l1-build-answer", REQUEST_VOTE, "Mine", "Answer a RequestVote"),
-    Graded("tally", "01-leader-election", "l1-tally-answer", TALLY, "Counts", "Count the votes"),
-    Graded("back-up", "02-log-replication", "l2-back-up-answer", BACK_UP, "BacksUp", "Go back by whole terms"),
-    Graded(
-        "commit-rule",
-        "02-log-replication",
-        "l2-commit-answer",
-        ADVANCE_COMMIT_INDEX,
-        "Commits",
-        "What a leader commits",
+    "02-log-replication": (
+        ("back-up", "l2-back-up-answer", BACK_UP, "BacksUp", "Go back by whole terms"),
+        ("commit-rule", "l2-commit-answer", ADVANCE_COMMIT_INDEX, "Commits", "What a leader commits"),
+        ("figure-8", "l2-figure-8-run-in-answer", FIGURE_8_RUN, "my_run", "A run: Figure 8"),
+        ("append-entries", "l2-build-answer", APPEND_ENTRIES, "Mine", "Handle an AppendEntries"),
     ),
-    Graded("figure-8", "02-log-replication", "l2-figure-8-run-in-answer", FIGURE_8_RUN, "my_run", "A run: Figure 8"),
-    Graded(
-        "append-entries", "02-log-replication", "l2-build-answer", APPEND_ENTRIES, "Mine", "Handle an AppendEntries"
+    "03-log-compaction": (
+        ("left-behind", "l3-behind-in-answer", LEFT_BEHIND_RUN, "my_run", "A run: a follower needs a snapshot"),
+        ("compact", "l3-compact-answer", COMPACT, "Compacts", "Take a snapshot"),
+        ("persist", "l3-persist-answer", PERSIST, "OnDisk", "What must be on disk"),
+        ("install-snapshot", "l3-build-answer", INSTALL_SNAPSHOT, "Mine", "Handle an InstallSnapshot"),
     ),
-    Graded(
-        "left-behind",
-        "03-log-compaction",
-        "l3-behind-in-answer",
-        LEFT_BEHIND_RUN,
-        "my_run",
-        "A run: a follower needs a snapshot",
+    "04-membership-changes": (
+        ("move-house", "l4-move-in-answer", MOVE_HOUSE_RUN, "my_run", "A run: move to other servers"),
+        ("has-quorum", "l4-build-answer", HAS_QUORUM, "Mine", "What a quorum is"),
+        ("leave-joint", "l4-leave-answer", LEAVE_JOINT, "Leaves", "Leave the joint configuration"),
     ),
-    Graded("compact", "03-log-compaction", "l3-compact-answer", COMPACT, "Compacts", "Take a snapshot"),
-    Graded("persist", "03-log-compaction", "l3-persist-answer", PERSIST, "OnDisk", "What must be on disk"),
-    Graded(
-        "install-snapshot",
-        "03-log-compaction",
-        "l3-build-answer",
-        INSTALL_SNAPSHOT,
-        "Mine",
-        "Handle an InstallSnapshot",
+    "05-client-access": (
+        ("stale-read", "l5-stale-in-answer", STALE_READ_RUN, "my_run", "A run: a stale read"),
+        ("sessions", "l5-sessions-answer", APPLY_IN_SESSION, "Once", "A repeated command happens once"),
+        ("answer-reads", "l5-build-answer", ANSWER_READS, "Mine", "When a read may be answered"),
     ),
-    Graded(
-        "move-house",
-        "04-membership-changes",
-        "l4-move-in-answer",
-        MOVE_HOUSE_RUN,
-        "my_run",
-        "A run: move to other servers",
+    "06-etcd": (
+        ("revisions", "l6-change-answer", CHANGE, "change", "What a transaction makes of revisions"),
+        ("increment", "l6-build-answer", INCREMENT, "increment", "A counter that loses no count"),
     ),
-    Graded("has-quorum", "04-membership-changes", "l4-build-answer", HAS_QUORUM, "Mine", "What a quorum is"),
-    Graded(
-        "leave-joint",
-        "04-membership-changes",
-        "l4-leave-answer",
-        LEAVE_JOINT,
-        "Leaves",
-        "Leave the joint configuration",
+    "07-kubernetes": (
+        ("may-write", "l7-fence-answer", MAY_WRITE, "may_write", "Keep out who was replaced"),
+        ("may-take-over", "l7-build-answer", MAY_TAKE_OVER, "may_take_over", "When an elector may take over"),
     ),
-    Graded("stale-read", "05-client-access", "l5-stale-in-answer", STALE_READ_RUN, "my_run", "A run: a stale read"),
-    Graded(
-        "sessions",
-        "05-client-access",
-        "l5-sessions-answer",
-        APPLY_IN_SESSION,
-        "Once",
-        "A repeated command happens once",
+    "08-break-it": (
+        ("invariant", "l8-agree-answer", AGREE, "agree", "Write an invariant"),
+        ("hide-a-bug", "l8-hide-answer", HIDE_A_BUG, "Mine", "Hide a bug"),
     ),
-    Graded("answer-reads", "05-client-access", "l5-build-answer", ANSWER_READS, "Mine", "When a read may be answered"),
-    Graded("revisions", "06-etcd", "l6-change-answer", CHANGE, "change", "What a transaction makes of revisions"),
-    Graded("increment", "06-etcd", "l6-build-answer", INCREMENT, "increment", "A counter that loses no count"),
-    Graded("may-write", "07-kubernetes", "l7-fence-answer", MAY_WRITE, "may_write", "Keep out who was replaced"),
-    Graded(
-        "may-take-over",
-        "07-kubernetes",
-        "l7-build-answer",
-        MAY_TAKE_OVER,
-        "may_take_over",
-        "When an elector may take over",
-    ),
-    Graded("invariant", "08-break-it", "l8-agree-answer", AGREE, "agree", "Write an invariant"),
-    Graded("hide-a-bug", "08-break-it", "l8-hide-answer", HIDE_A_BUG, "Mine", "Hide a bug"),
-)
+}
 
-GRADED: dict[str, Graded] = {graded.name: graded for graded in _ALL}
+GRADED: dict[str, Graded] = {
+    row[0]: Graded(row[0], lesson, *row[1:]) for lesson, rows in _LESSONS.items() for row in rows
+}
 """By name, in the order of the lessons."""
 
 

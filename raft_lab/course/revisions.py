@@ -11,6 +11,7 @@ from raft_lab.course.functions import FunctionExercise
 from raft_lab.kv.requests import DeleteRange, KeyValue, Put, Txn
 from raft_lab.kv.server import apply
 from raft_lab.kv.store import Store
+from raft_lab.raft.core import where_it_failed
 from raft_lab.raft.errors import HandlerError
 from raft_lab.sim.schedule import draw
 
@@ -50,7 +51,7 @@ def _wrong(run: tuple[tuple[Op, ...], ...], change: Callable[..., Any]) -> str:
         except HandlerError:
             raise
         except Exception as error:
-            return f"{done}: change() fails: {type(error).__name__}: {error}."
+            return f"{done}: change() fails: {where_it_failed(error)}."
         if keys != given:
             return f"{done}: change() has altered the keys that it was given; make a new dict, dict(keys)."
         if not (isinstance(changed, tuple) and len(changed) == 2 and isinstance(changed[0], dict)):
