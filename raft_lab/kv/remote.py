@@ -85,6 +85,7 @@ class Remote:
         repeatable = only_reads(request) or isinstance(request, LeaseKeepAlive)
         begun = time.monotonic()
         while True:
+            heard = []
             for place in self._in_turn():
                 self._place = place
                 try:
@@ -96,15 +97,17 @@ class Remote:
                 if not repeatable and not any(words in told.text for words in REFUSED):
                     self._place = (place + 1) % len(self.channels)
                     raise self._unknown(request, told, time.monotonic() - begun)
+                heard.append(told)
             if not repeatable or time.monotonic() - begun > self.timeout:
-                raise self._no_answer(told)
+                raise self._no_answer(*heard)
             time.sleep(PAUSE)
 
-    def _no_answer(self, told: EtcdError) -> EtcdError:
-        """That no member serves, in etcd's own words if it has said any."""
-        if told.text.startswith(ETCD):
-            return told
-        why = f"within {self.timeout:g} s" if _is_late(told) else f"({_reason(told)})"
+    def _no_answer(self, *heard: EtcdError) -> EtcdError:
+        """That no member serves, in etcd's own words if one of them has said any."""
+        for told in heard:
+            if told.text.startswith(ETCD):
+                return told
+        why = f"within {self.timeout:g} s" if any(map(_is_late, heard)) else f"({_reason(heard[-1])})"
         return EtcdError("UNAVAILABLE", f"no answer {why} from any of {', '.join(self.addresses)}")
 
     def _unknown(self, request: Request, told: EtcdError, waited: float) -> Unknown:
@@ -339,8 +342,13 @@ def _reason(told: EtcdError) -> str:
 
 
 def _is_late(told: EtcdError) -> bool:
-    """Whether the time was over that we have set, and not etcd's."""
-    return told.code == "DEADLINE_EXCEEDED" and not told.text.startswith(ETCD)
+    """Whether the time was over that we have set, and not etcd's.
+
+    A member may be the first to notice that: it says so as UNKNOWN, in the words of Go's `context`.
+    """
+    if told.text.startswith(ETCD):
+        return False
+    return told.code == "DEADLINE_EXCEEDED" or told.text == "context deadline exceeded"
 
 
 def _grpc() -> Any:

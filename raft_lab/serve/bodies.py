@@ -129,8 +129,9 @@ def care(http: web.Request) -> dict[str, Any]:
     validation = query.get("fieldValidation", "")
     if validation not in ("", "Ignore", "Warn", "Strict"):
         why = f'Unsupported value: "{validation}": supported values: "Ignore", "Strict", "Warn"'
-        raise _options("fieldValidation", why)
-    return {"strict": validation == "Strict", "dry_run": dry_run(query.get("dryRun")), "manager": _manager(http)}
+        raise _options(http.method, "fieldValidation", why)
+    dry = dry_run(http.method, query.get("dryRun"))
+    return {"strict": validation == "Strict", "dry_run": dry, "manager": _manager(http)}
 
 
 LONGEST_MANAGER = 128
@@ -139,11 +140,14 @@ LONGEST_MANAGER = 128
 def _manager(http: web.Request) -> str:
     """Who manages what is written: as the client says, or else what it calls itself before the slash."""
     said: str = http.query.get("fieldManager", "")
-    if len(said) > LONGEST_MANAGER:
-        raise _options("fieldManager", f"Too long: may not be more than {LONGEST_MANAGER} bytes", "FieldValueTooLong")
+    if len(said.encode()) > LONGEST_MANAGER:
+        why = f"Too long: may not be more than {LONGEST_MANAGER} bytes"
+        raise _options(http.method, "fieldManager", why, "FieldValueTooLong")
     if not said.isprintable():
-        raise _options("fieldManager", "Invalid value: should only contain printable characters", "FieldValueInvalid")
-    return said or http.headers.get("User-Agent", "").partition("/")[0][:LONGEST_MANAGER] or "unknown"
+        why = "Invalid value: should only contain printable characters"
+        raise _options(http.method, "fieldManager", why, "FieldValueInvalid")
+    agent = "".join(filter(str.isprintable, http.headers.get("User-Agent", "").partition("/")[0]))
+    return said or agent.encode()[:LONGEST_MANAGER].decode(errors="ignore") or "unknown"
 
 
 def applying(http: web.Request, how: str) -> dict[str, bool]:
@@ -153,20 +157,19 @@ def applying(http: web.Request, how: str) -> dict[str, bool]:
         ApiError: 422, he does not say who he is, or does not apply.
     """
     if how == "apply" and not http.query.get("fieldManager"):
-        raise _options(
-            "fieldManager", "Required value: is required for apply patch", "FieldValueRequired", "PatchOptions"
-        )
+        why = "Required value: is required for apply patch"
+        raise _options(http.method, "fieldManager", why, "FieldValueRequired")
     if how != "apply" and "force" in http.query:
         why = "Forbidden: may not be specified for non-apply patch"
-        raise _options("force", why, "FieldValueForbidden", "PatchOptions")
+        raise _options(http.method, "force", why, "FieldValueForbidden")
     return {"force": truth(http.query, "force")}
 
 
-def dry_run(asked: Any) -> bool:
+def dry_run(method: str, asked: Any) -> bool:
     """Whether nothing is to be written."""
     words = [asked] if isinstance(asked, str) else asked or []
     if any(word not in ("", "All") for word in words):
-        raise _options("dryRun", f'Unsupported value: {json.dumps(words)}: supported values: "All"')
+        raise _options(method, "dryRun", f'Unsupported value: {json.dumps(words)}: supported values: "All"')
     return "All" in words
 
 
@@ -183,12 +186,15 @@ def deletion(resource: str, namespace: str, name: str, query: Query, body: Any) 
         name,
         str(conditions.get("uid") or ""),
         str(conditions.get("resourceVersion") or ""),
-        dry_run(query.get("dryRun")) or dry_run(body.get("dryRun")),
+        dry_run("DELETE", query.get("dryRun")) or dry_run("DELETE", body.get("dryRun")),
     )
 
 
-def _options(field: str, why: str, reason: str = "FieldValueNotSupported", kind: str = "UpdateOptions") -> ApiError:
-    return invalid("meta.k8s.io", kind, "", [Cause(reason, field, why)])
+OPTIONS = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions", "DELETE": "DeleteOptions"}
+
+
+def _options(method: str, field: str, why: str, reason: str = "FieldValueNotSupported") -> ApiError:
+    return invalid("meta.k8s.io", OPTIONS[method], "", [Cause(reason, field, why)])
 
 
 def number(query: Query, name: str) -> int:

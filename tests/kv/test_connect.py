@@ -2,13 +2,15 @@
 
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import pytest
 
 from kv.real_etcd import RealEtcd
 from raft_lab import Cluster
-from raft_lab.kv.client import KV
+from raft_lab.kv.client import KV, Unknown
 from raft_lab.kv.conditions import create_revision, value
 from raft_lab.kv.errors import EtcdError
 from raft_lab.kv.requests import Event, KeyValue, Put, Range, WatchCreate, WatchResponse
@@ -117,6 +119,33 @@ def test_addresses_may_be_given_as_etcdctl_takes_them(address: str) -> None:
 
     assert list(store.status()["errors"]) == ["", "is down"]
     store.close()
+
+
+class OutOfTime(grpc.GenericRpcHandler):
+    """A member that says how it is, and finds all else too late: etcd says that as UNKNOWN."""
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+        return grpc.unary_unary_rpc_method_handler(self.healthy if details.method.endswith("/Status") else self.late)
+
+    def healthy(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        return b""
+
+    def late(self, request: bytes, context: grpc.ServicerContext) -> None:
+        context.abort(grpc.StatusCode.UNKNOWN, "context deadline exceeded")
+
+
+def test_who_notices_first_that_the_time_is_over_makes_no_difference() -> None:
+    server = grpc.server(ThreadPoolExecutor(2), handlers=[OutOfTime()])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    store = KV.connect(f"127.0.0.1:{port}", timeout=0.3)
+
+    with pytest.raises(EtcdError, match=r"no answer within 0\.3 s from any of 127\.0\.0\.1"):
+        store.get("x")
+    with pytest.raises(Unknown, match=r"put x 1 within 0\.3 s: it may have happened"):
+        store.put("x", "1")
+    store.close()
+    server.stop(None)
 
 
 def test_a_closed_connection_says_so(address: str) -> None:

@@ -111,6 +111,10 @@ MISTAKES = [
     ("PATCH", f"{MAPS}/app?fieldManager={'m' * 129}", APP, MERGE, 422, "Invalid", "may not be more than 128 bytes"),
     ("PATCH", f"{MAPS}/app?fieldManager=a%00b", APP, MERGE, 422, "Invalid", "only contain printable characters"),
     ("PATCH", f"{MAPS}/app?fieldManager=me", APP, APPLY, 422, "Invalid", "Required value"),
+    ("POST", f"{MAPS}?fieldManager={'%C3%A9' * 65}", APP, JSON, 422, "Invalid", "CreateOptions.meta.k8s.io"),
+    ("PUT", f"{MAPS}/app?fieldManager=a%00b", APP, JSON, 422, "Invalid", "UpdateOptions.meta.k8s.io"),
+    ("PATCH", f"{MAPS}/app?fieldManager=a%00b", APP, MERGE, 422, "Invalid", "PatchOptions.meta.k8s.io"),
+    ("DELETE", f"{MAPS}/app?dryRun=Maybe", None, {}, 422, "Invalid", "DeleteOptions.meta.k8s.io"),
     ("DELETE", f"{LEASES}/app", [], JSON, 400, "BadRequest", "DeleteOptions"),
 ]
 
@@ -131,6 +135,15 @@ def test_a_mistake_gets_a_status_that_says_what_is_wrong(
 def test_a_host_or_an_origin_that_is_no_name_is_a_stranger(k8s: Kubernetes) -> None:
     for name in ("Host", "Origin"):
         assert ask(k8s, "GET", LEASES, None, {name: "http://[x"})[0] == 403
+
+
+def test_who_does_not_say_who_manages_is_called_by_the_printable_start_of_its_user_agent(k8s: Kubernetes) -> None:
+    for name, agent in (("short", "me\u00a0too/1.0 (linux)"), ("long", "\u00e9" * 80)):
+        asked = {"User-Agent": agent.encode().decode("latin-1"), **JSON}
+        ask(k8s, "POST", MAPS, {"metadata": {"name": name}, "data": {"a": "1"}}, asked)
+
+    managers = [ask(k8s, "GET", f"{MAPS}/{name}")[1]["metadata"]["managedFields"] for name in ("short", "long")]
+    assert [manager["manager"] for (manager,) in managers] == ["metoo", "\u00e9" * 64]
 
 
 def test_half_a_character_does_no_harm(k8s: Kubernetes) -> None:
