@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MOST_KEYS = 40
 """More of them are only counted."""
 MOST_EVENTS = 3
+MOST_WORDS = 160
+"""Of a longer request, such as one that writes an object of Kubernetes, the beginning is shown: keys show the rest."""
 
 Json = dict[str, Any]
 
@@ -82,7 +84,8 @@ def _last(state: State) -> Json:
         return {"text": "", "outcome": ""}
     session = state.machine.sessions.get(command.client)
     reply = session.reply if session is not None and command.seq and session.seq == command.seq else None
-    return {"text": str(command), "outcome": _outcome(reply)}
+    text = str(command)
+    return {"text": text if len(text) <= MOST_WORDS else f"{text[:MOST_WORDS]}…", "outcome": _outcome(reply)}
 
 
 def _outcome(reply: Any) -> str:

@@ -96,6 +96,28 @@ def test_the_branch_that_a_transaction_took_is_told(lab: LabPage, cluster: Clust
     assert said == "Applied last: txn if version(x) = 0 then {put x 2} else {get x} → takes the branch else, revision 2"
 
 
+def test_of_a_request_that_holds_a_whole_object_the_beginning_is_told(
+    lab: LabPage, cluster: Cluster, store: KV
+) -> None:
+    store.put("/registry/leases/default/demo", "x" * 300)
+
+    opened(lab, cluster)
+
+    said = lab.text(".rl-store-last")
+    assert said.startswith("Applied last: put /registry/leases/default/demo xxx")
+    assert said.endswith("x… → revision 2")
+    assert len(said) < 200
+
+
+def test_what_stands_ready_to_be_proposed_is_what_the_store_takes(lab: LabPage, cluster: Cluster, store: KV) -> None:
+    opened(lab, cluster)
+
+    lab.button("Propose").click()
+
+    assert lab.sent("act")[-1]["args"] == ["S1", "put x 1"]
+    assert lab.page.get_by_label("Command to propose").input_value() == "put x 2"
+
+
 def test_a_lease_counts_down_and_takes_its_key_along(lab: LabPage, cluster: Cluster, store: KV) -> None:
     lease = store.lease(4, id=7)
     store.put("alive", "yes", lease=lease)

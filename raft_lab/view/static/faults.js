@@ -49,13 +49,18 @@ export class Faults {
 
   /** @returns {string} what a proposal would say */
   command() {
-    return this.#text.value.trim() || `set x ${this.#count}`;
+    return this.#text.value.trim() || this.#usual();
+  }
+
+  /** @returns {string} a command that the servers' state machine takes */
+  #usual() {
+    return `${this.#frame?.store ? "put" : "set"} x ${this.#count}`;
   }
 
   /** A command was proposed: the next default counts on, unless somebody has written their own. */
   proposed() {
     this.#count += 1;
-    if (!this.#touched) this.#text.value = `set x ${this.#count}`;
+    if (!this.#touched) this.#text.value = this.#usual();
   }
 
   get drawing() {
@@ -75,6 +80,7 @@ export class Faults {
   /** @param {Frame} frame @param {string} closed why nothing can be done at all, or "" */
   update(frame, closed) {
     this.#frame = frame;
+    if (!this.#touched && this.#text.value !== this.#usual()) this.#text.value = this.#usual();
     const leader = leaderOf(frame);
     if (this.#side) this.#draw(closed ? null : new Set([...this.#side].filter((id) => frame.servers[id])));
     put(this.#partition, "aria-disabled", closed ? "true" : null);
