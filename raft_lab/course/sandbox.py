@@ -389,10 +389,10 @@ class Sandbox:
         return len(said) == len(right)
 
     def left(self, rules: Rules, verb: str, before: State, *arguments: Any) -> State:
-        """The state that `initial` or `crashed` of the answer make.
+        """The state that `crashed` of the answer makes.
 
         Raises:
-            HandlerError: they failed, or left what is no state.
+            HandlerError: it failed, or left what is no state.
         """
         said = self.ask("left", rules, verb, before, arguments)
         try:

@@ -16,8 +16,6 @@ from raft_lab.course.exercises import Exercise, Looked
 from raft_lab.course.rehearsal import batches, rehearsed
 from raft_lab.course.sandbox import Sandbox
 from raft_lab.raft.errors import HandlerError
-from raft_lab.raft.log import Log
-from raft_lab.raft.server import Server
 from raft_lab.raft.state import Event, Outcome, State
 from raft_lab.raft.values import FrozenMap
 
@@ -69,12 +67,6 @@ class StandIn:
         return looked if all(cls.sandbox.does(batch) for batch in batches(noted)) else None
 
 
-def _initial(cls: Any, id: str, log: Log, current_term: int = 0, voted_for: str | None = None) -> State:
-    before = Server.initial(id, log, current_term, voted_for)
-    made: State = cls.sandbox.left(cls._rules(), "initial", before, id, log, current_term, voted_for)
-    return made
-
-
 def _crashed(cls: Any, state: State) -> State:
     left: State = cls.sandbox.left(cls._rules(), "crashed", state, state)
     return left
@@ -102,8 +94,8 @@ def _asks(name: str) -> Callable[..., Any]:
     return method
 
 
-_CLASS_METHODS = {"initial": classmethod(_initial), "crashed": classmethod(_crashed), "timers": classmethod(_timers)}
-_NOT_ASKED = {"durable", "volatile", "step", "rules_on", "rules_off", "switched_from"}
+_CLASS_METHODS = {"crashed": classmethod(_crashed), "timers": classmethod(_timers)}
+_NOT_ASKED = {"durable", "volatile", "step", "initial", "rules_on", "rules_off", "switched_from"}
 
 
 def for_class(about: dict[str, Any], base: type, sandbox: Sandbox, missing: Collection[str] = ()) -> type:

@@ -277,7 +277,7 @@ class Child:
         return said
 
     def do_left(self, rules: Any, verb: str, before: State, arguments: tuple[Any, ...]) -> Any:
-        """What `initial` or `crashed` of the answer make, as what is different from `before`."""
+        """What `crashed` of the answer makes, as what is different from `before`."""
         after = self._said(lambda: getattr(self.server(rules), verb)(*map(_thawed, arguments)))
         return after if isinstance(after, dict) else {"changes": wire.pack_changes(before, after)}
 

@@ -173,9 +173,16 @@ class Core:
         """Add what base classes declare, and refuse declarations that would hide something.
 
         Raises:
-            HandlerError: a declared name is taken, or its first value is not a value; or there is an `__init__`.
+            HandlerError: a declared name is taken, or its first value is not a value; or there is an `__init__`, or
+                what is no handler is defined.
         """
         super().__init_subclass__()
+        for name in ("step", "initial"):
+            if name in cls.__dict__:
+                raise HandlerError(
+                    f"{cls.__name__} defines {name}, which is no handler: it is what makes a server and calls its "
+                    "handlers. Define these anew, such as on_request_vote"
+                )
         if "__init__" in cls.__dict__ and not cls.__module__.startswith(_OURS):
             raise HandlerError(
                 f"{cls.__name__} has an __init__, which keeps nothing: a server is made anew for every step. What it "

@@ -160,6 +160,12 @@ def test_a_file_that_ends_the_program_is_not_a_class(tmp_path):
         load_server(f"{tmp_path / 'leaving.py'}:Mine")
 
 
+@pytest.mark.parametrize("name", ["step", "initial"])
+def test_what_calls_the_handlers_is_no_handler(name):
+    with pytest.raises(HandlerError, match=rf"Own defines {name}, which is no handler: .* such as on_request_vote"):
+        type("Own", (Server,), {name: classmethod(lambda cls, *arguments: None)})
+
+
 def test_a_server_has_no_beginning_of_its_own():
     with pytest.raises(
         HandlerError, match=r"Beginning has an __init__, which keeps nothing: .* volatile = \{'seen': 0\}"
