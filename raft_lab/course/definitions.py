@@ -55,24 +55,57 @@ def _names(node: ast.stmt) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(binds), frozenset(needs)
 
 
-def load(cells: Sequence[tuple[tuple[str, ...], str]], wanted: str, names: Collection[str], others: Collection[str],
-         given: dict[str, Any], run: Callable[[Callable[[], Any]], Any]) -> tuple[Any, str]:  # fmt: skip
-    """Run the definition of `wanted` and what it needs.
+@dataclass(frozen=True)
+class Found:
+    """An answer in a notebook, before anything is run.
+
+    Attributes:
+        cells: the notebook's code cells: by what they are known, and their code.
+        statements: what stands in them.
+        wanted: the name that is asked for.
+        answers: what defines it, each cell's last: those of the answer's own cell (it may have been copied) before
+            those of others, the latest first.
+        note: what a report should say of it, or ''.
+    """
+
+    cells: Sequence[tuple[tuple[str, ...], str]]
+    statements: Sequence[Statement]
+    wanted: str
+    answers: Sequence[Statement]
+    note: str
+
+    def load(self, which: int, given: dict[str, Any], run: Callable[[Callable[[], Any]], Any]) -> Any:
+        """Run one of the answers and what it needs, and give what it defines.
+
+        Args:
+            which: its number among `answers`.
+            given: what an answer may use although its notebook does not import it.
+            run: calls what runs the code; it may keep it within bounds.
+
+        Raises:
+            Exception: whatever running it raises.
+        """
+        answer = self.answers[which]
+        chosen = [answer, *_needed(answer, self.statements)]
+        space = _space(chosen, self.cells, given)
+        codes = [_compiled(statement) for statement in sorted(chosen, key=lambda s: s.place)]
+        run(lambda: _execute(codes, space))
+        return space.get(self.wanted)
+
+
+def find(
+    cells: Sequence[tuple[tuple[str, ...], str]], wanted: str, names: Collection[str], others: Collection[str]
+) -> Found:
+    """Where the answer is defined.
 
     Args:
         cells: a notebook's code cells: by what they are known, and their code.
         wanted: the name asked for.
         names: by what the answer's cell is known.
         others: by what the cells of other answers are known.
-        given: what an answer may use although its notebook does not import it.
-        run: calls what runs the code; it may keep it within bounds.
-
-    Returns:
-        What is defined, and a note for the report, or ''.
 
     Raises:
-        NoAnswer: there is none.
-        Exception: whatever running it raises.
+        NoAnswer: nowhere.
     """
     mine = [number for number, (known, _) in enumerate(cells) if set(known) & set(names)]
     rest = [number for number, (known, _) in enumerate(cells) if not set(known) & {*names, *others}]
@@ -81,17 +114,14 @@ def load(cells: Sequence[tuple[tuple[str, ...], str]], wanted: str, names: Colle
     of_rest = [s for s in statements if s.cell in rest and wanted in s.binds]
     if not of_mine and not of_rest:
         raise NoAnswer(_missing(statements, mine, wanted))
-    note = ""
-    if not of_mine:
-        note = "The answer's own cell is not there; another cell that defines the same name was graded."
-    elif len({s.cell for s in of_mine}) > 1:
-        note = "The answer's cell is there more than once; the last one that defines the name was graded."
-    answer = (of_mine or of_rest)[-1]
-    chosen = [answer, *_needed(answer, statements)]
-    space = _space(chosen, cells, given)
-    codes = [_compiled(statement) for statement in sorted(chosen, key=lambda s: s.place)]
-    run(lambda: _execute(codes, space))
-    return space.get(wanted), note
+    answers = [*_latest_first(of_mine), *_latest_first(of_rest)]
+    note = "" if of_mine else "The answer's own cell is not there; another cell that defines the same name was graded."
+    return Found(cells, statements, wanted, answers, note)
+
+
+def _latest_first(statements: Sequence[Statement]) -> list[Statement]:
+    """The last statement of each cell."""
+    return list({s.cell: s for s in statements}.values())[::-1]
 
 
 def _execute(codes: Sequence[CodeType], space: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import gc
 import hashlib
+import itertools
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
@@ -26,6 +27,9 @@ from raft_lab.sim.errors import TraceError
 
 SELDOM = (100_000, 50, 50)
 """Thresholds of the garbage collector while an answer is graded."""
+MOST_ANSWERS = 5
+"""More answers of one student to one exercise are not looked at."""
+THE_BEST = "The answer is there more than once; the best one counts."
 RECHECKED = 500
 """So many steps are asked again of a new process in which sets have another order."""
 _ADDRESS = re.compile(" at 0x[0-9a-f]+")
@@ -93,21 +97,20 @@ def _seldom_collecting() -> Iterator[None]:
 
 def _mark(graded: Graded, submission: Submission, seed: int, silence_s: float) -> Mark:
     others = {name for other in GRADED.values() if other is not graded for name in (other.cell, other.name)}
-    notebook = submission.notebook_with(graded.cell, graded.lesson, others)
+    notebooks = submission.notebooks_with(graded.cell, graded.lesson, others)
     nothing = Mark(graded.name, 0.0, graded.exercise.points, False, "Nothing was handed in for this exercise.")
-    if notebook is None:
+    if not notebooks:
         unread = [n for n in submission.notebooks if n.trouble]
         its_own = [n for n in unread if graded.lesson in Path(n.name).stem] or unread
         return replace(nothing, summary=unreadable(its_own[0])) if its_own else nothing
-    marking = _Marking(graded, notebook, others, seed, silence_s)
-    mark = marking.mark()
-    if mark.summary == LOST:  # whoever ended its process may not have meant this answer
-        mark = marking.mark()
-    said = (mark.summary, mark.found)
-    if not mark.passed and any(words in one for words in _ENDLESS for one in said):
-        mark = replace(mark, property=ENDLESS)
-    summary, found = (_ADDRESS.sub("", one) for one in (mark.summary, mark.found))
-    return replace(mark, notebook=notebook.name, summary=summary, found=found)
+    markings = (_Marking(graded, notebook, others, seed, silence_s) for notebook in notebooks)
+    marks: list[Mark] = []
+    for mark in itertools.islice((mark for marking in markings for mark in marking.marks()), MOST_ANSWERS):
+        marks.append(mark)
+        if mark.passed:
+            break
+    best = max(marks, key=lambda mark: mark.points)
+    return best if len(marks) == 1 else replace(best, note=f"{best.note} {THE_BEST}".strip())
 
 
 def unreadable(notebook: Notebook) -> str:
@@ -125,15 +128,33 @@ class _Marking:
         self.silence_s = silence_s
         cells = [(cell.names, cell.source) for cell in notebook.cells]
         names = (graded.cell, graded.name)
-        self.request = ("load", cells, graded.defines, names, tuple(sorted(others)), graded.name)
+        self.request = ("load", cells, graded.defines, names, tuple(sorted(others)), graded.name, 0)
+        self.notebook = notebook
+        self.answers = 1
+
+    def marks(self) -> Iterator[Mark]:
+        """A mark for each place in the notebook where the answer is defined."""
+        which = 0
+        while which < self.answers:
+            self.request = (*self.request[:-1], which)
+            mark = self.mark()
+            if mark.summary == LOST:  # whoever ended its process may not have meant this answer
+                mark = self.mark()
+            if not mark.passed and any(words in one for words in _ENDLESS for one in (mark.summary, mark.found)):
+                mark = replace(mark, property=ENDLESS)
+            summary, found = (_ADDRESS.sub("", one) for one in (mark.summary, mark.found))
+            yield replace(mark, notebook=self.notebook.name, summary=summary, found=found)
+            which += 1
 
     def mark(self) -> Mark:
-        """Check the answer, and ask a part of it again elsewhere."""
+        """Check one answer, and ask a part of it again elsewhere."""
         with Sandbox(JUDGES, self.silence_s) as box:
             try:
                 about = box.ask(*self.request, True)
                 if not isinstance(about, dict):
                     return self.refused("It wrote something else than an answer to where answers are sent.")
+                there = about.get("answers")
+                self.answers = there if isinstance(there, int) else 1
                 if refusal := about.get("missing") or about.get("failed"):
                     return self.refused(_sentence(str(refusal)[:1000], "missing" in about))
                 mark = self._checked(about, box)

@@ -68,15 +68,14 @@ class Submission:
         parts = [[n.name, n.trouble, [[c.names, c.source] for c in n.cells]] for n in self.notebooks]
         return hashlib.sha256(json.dumps([self.student, parts]).encode()).hexdigest()
 
-    def notebook_with(self, cell: str, lesson: str, others: Collection[str]) -> Notebook | None:
-        """The notebook in which the answer's cell stands; else the one of that lesson; else one of no lesson."""
+    def notebooks_with(self, cell: str, lesson: str, others: Collection[str]) -> list[Notebook]:
+        """The notebooks in which the answer's cell stands; else the one of that lesson; else one of no lesson."""
         readable = [notebook for notebook in self.notebooks if not notebook.trouble]
-        for notebook in readable:
-            if any(cell in one.names for one in notebook.cells):
-                return notebook
+        if holding := [n for n in readable if any(cell in one.names for one in n.cells)]:
+            return holding
         named = [notebook for notebook in readable if lesson in Path(notebook.name).stem]
         strangers = [n for n in readable if not any(name in others for one in n.cells for name in one.names)]
-        return next(iter((*named, *strangers)), None)
+        return [*named, *strangers][:1]
 
 
 def submissions(folder: str | PathLike[str], lessons: Collection[str] = ()) -> list[Submission]:

@@ -27,7 +27,7 @@ from raft_lab.check.purity import refuse_impure
 from raft_lab.check.situations import KINDS, small
 from raft_lab.course import wire
 from raft_lab.course.confinement import confine
-from raft_lab.course.definitions import NoAnswer, load
+from raft_lab.course.definitions import NoAnswer, find
 from raft_lab.raft import guard
 from raft_lab.raft.core import FIELDS, where_it_failed
 from raft_lab.raft.errors import HandlerError, RaftLabError
@@ -177,8 +177,8 @@ class Child:
 
     # Beginning
 
-    def do_load(self, cells: Any, wanted: str, names: Any, others: Any, graded: str, judges: bool) -> Any:
-        """Run the definition, and say what it is; unless it is only asked for steps again."""
+    def do_load(self, cells: Any, wanted: str, names: Any, others: Any, graded: str, which: int, judges: bool) -> Any:
+        """Run a definition, and say what it is, and how many there are; unless it is only asked for steps again."""
         from raft_lab.course.graded import GRADED
 
         exercise: Any = GRADED[graded].exercise
@@ -186,14 +186,17 @@ class Child:
         _blank(getattr(exercise, "missing", ()))
         random.seed(0)  # a client that waits for a random time does so in the same way each time
         try:
-            self.answer, note = load(cells, wanted, names, others, _given(), lambda call: _bounded("the cell", call))
+            found = find(cells, wanted, names, others)
         except NoAnswer as error:
             return {"missing": str(error)}
+        there = {"answers": len(found.answers), "note": found.note}
+        try:
+            self.answer = found.load(which, _given(), lambda call: _bounded("the cell", call))
         except (Exception, SystemExit, GeneratorExit) as error:
-            return {"failed": _told(error)}
+            return {"failed": _told(error), **there}
         if not judges:
             return {}
-        about = {"note": note, **self._about(base)}
+        about = {**there, **self._about(base)}
         if about.get("fits") and hasattr(exercise, "refusal"):
             about["refused"] = exercise.refusal(self.answer)
         return about

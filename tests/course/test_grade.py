@@ -169,6 +169,18 @@ def may_write(seen, token):
     assert moody.summary == NOT_THE_SAME_VALUE
 
 
+@pytest.mark.parametrize("draft", ["04-membership-changes.ipynb", "04-membership-changes (1).ipynb", "a/b.ipynb"])
+def test_of_two_notebooks_the_better_one_counts_whatever_they_are_called(tmp_path, draft):
+    hand_in(tmp_path, "alice", {"has-quorum": ONE_POT})
+    place = tmp_path / "alice" / draft
+    place.parent.mkdir(exist_ok=True)
+    (tmp_path / "alice" / "04-membership-changes.ipynb").rename(place)
+    hand_in(tmp_path, "alice/04-membership-changes_v2", {"has-quorum": RIGHT["has-quorum"]})
+    mark = grade(tmp_path, exercises=["has-quorum"], progress=False).results[0].marks[0]
+    assert mark.passed
+    assert mark.notebook == "04-membership-changes_v2/04-membership-changes.ipynb"
+
+
 def test_a_name_is_no_formula():
     table = Results((Result("=HYPERLINK(1)", "key", ()),)).csv()
     assert "'=HYPERLINK" in table

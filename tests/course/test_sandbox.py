@@ -13,7 +13,7 @@ import pytest
 from raft_lab.check.situations import small
 from raft_lab.course import confinement, sandbox, wire
 from raft_lab.course.graded import GRADED
-from raft_lab.course.marking import NOT_THE_SAME, _Marking, grade_submission, mark_of
+from raft_lab.course.marking import MOST_ANSWERS, NOT_THE_SAME, _Marking, grade_submission, mark_of
 from raft_lab.course.sandbox import Nursery, Sandbox
 from raft_lab.course.solutions import between, with_solution
 from raft_lab.course.standin import for_class
@@ -281,11 +281,42 @@ def test_a_deleted_setup_cell_costs_nothing():
     assert graded([("l1-build-answer", ANSWER)]).passed
 
 
-def test_of_a_copied_cell_the_last_one_counts():
-    wrong = ANSWER.replace("m.term == self.current_term and ", "").replace("and up_to_date", "")
-    earned = graded([("l1-build-answer", wrong), ("l1-build-answer", ANSWER)])
+WRONG_VOTE = ANSWER.replace("m.term == self.current_term and ", "").replace("and up_to_date", "")
+WHERE = "l1-build-answer"
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [(WHERE, ANSWER), (WHERE, WRONG_VOTE)],
+        [(WHERE, WRONG_VOTE), ("my-own", ANSWER)],
+        [(WHERE, WRONG_VOTE + "\nraise RuntimeError"), ("my-own", ANSWER), ("tried", WRONG_VOTE)],
+        [(WHERE, f"Mine = 7\n{WRONG_VOTE}".replace("REQUEST_VOTE.base", "Mine")), ("my-own", ANSWER)],
+    ],
+    ids=["a copied cell", "the draft left as it was", "tries before and behind", "no class at all"],
+)
+def test_of_several_answers_the_best_counts_and_the_report_says_so(cells):
+    earned = graded(cells)
     assert earned.passed
-    assert "more than once" in earned.note
+    assert "more than once; the best one counts" in earned.note
+
+
+def test_where_the_own_cell_is_right_tries_elsewhere_cost_nothing():
+    earned = graded([(WHERE, ANSWER), ("tried", WRONG_VOTE)])
+    assert earned.passed
+    assert earned.note == ""
+
+
+def test_an_answer_is_not_graded_without_an_end_because_it_stands_there_very_often(monkeypatch):
+    marks = []
+    monkeypatch.setattr(_Marking, "mark", lambda self: marks.append(1) or mark_without_points(self))
+    graded([(WHERE, WRONG_VOTE)] * 40)
+    assert len(marks) == MOST_ANSWERS
+
+
+def mark_without_points(marking):
+    marking.answers = 10**9  # what an answer's process may say, whatever is true
+    return marking.refused("It is wrong.")
 
 
 def test_an_answer_in_another_cell_is_found():
@@ -395,7 +426,7 @@ def test_a_sandbox_that_is_closed_remembers_nothing():
     """Classes are remembered here and there, by what they are asked; what is behind them must not be."""
     graded = GRADED["up-to-date"]
     cell = with_solution("up-to-date", lessons.source(graded))
-    request = ("load", [((graded.cell,), cell)], graded.defines, (graded.cell,), (), "up-to-date", True)
+    request = ("load", [((graded.cell,), cell)], graded.defines, (graded.cell,), (), "up-to-date", 0, True)
     with Sandbox() as box:
         answer = for_class(box.ask(*request), graded.exercise.base, box)
         answer.step(small("RequestVote")[0].state, small("RequestVote")[0].event)
