@@ -208,6 +208,8 @@ class Exercise:
         except HandlerError as error:
             return Verdict(False, str(error), layer=layer, states=states)
         found = (self._guilty_step(answer, broken) if broken else None) or odd
+        if broken is not None and odd is not None and found is odd:
+            found = replace(odd, situation=f"The smallest case: {odd.situation}")
         if broken is not None:
             said = f"With your handler, {broken.violation}"
         elif stuck:

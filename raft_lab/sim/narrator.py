@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from raft_lab.raft.messages import (
@@ -408,14 +408,21 @@ def _checked_quorum(old: State, new: State) -> Sentence:
     )
 
 
+def _in_a_few_words(data: object) -> str:
+    """What a state machine of keys and values holds, as "x = 1, y = 2"; '' for others, and if it is much."""
+    words = ", ".join(f"{key} = {value}" for key, value in data.items()) if isinstance(data, Mapping) else ""
+    return words if len(words) <= 40 else ""
+
+
 def _read(before: World, action: Read, done: Transition) -> Sentence:
     name = action.server
     if isinstance(done.reply, Rejected):
         return Sentence(f"A client wants to read from {name}, but {done.reply.reason}.", "", "§8")
-    answered = any(isinstance(answer, ReadDone) for answer in done.answers)
+    answered = next((answer for answer in done.answers if isinstance(answer, ReadDone)), None)
     if action.how == "local":
+        has = _in_a_few_words(answered.data) if answered else ""
         return Sentence(
-            f"{name} answers a read at once with what it has, which may be stale.",
+            f"{name} answers a read at once with what it has{has and f', {has}'}, which may be stale.",
             "A local read asks nobody, so it promises nothing.",
             "dissertation 6.4",
         )

@@ -66,6 +66,12 @@ def elect(cluster):
 
 
 STORIES = {
+    "S1 answers a read at once with what it has, x = 1, which may be stale": [
+        elect,
+        lambda c: c.propose("set x 1"),
+        lambda c: c.deliver_all(),
+        lambda c: c.read("S1", how="local"),
+    ],
     "S1 has heard of no leader and starts an election for term 1": [lambda c: c.timeout("S1")],
     "S1 has not won term 1 in time and tries again in term 2": [lambda c: c.timeout("S1"), lambda c: c.timeout("S1")],
     "S2 has not heard from a leader in time and starts an election for term 2": [elect, lambda c: c.timeout("S2")],

@@ -99,9 +99,11 @@ def test_entries_are_chosen_in_the_ledger(lab: LabPage) -> None:
     show(lab, stages.log_conflict(), OVERWRITTEN)
     ledger = lab.page.locator(".rl-ledger-row[data-about='S2'] .rl-cell")
 
+    assert ledger.get_by_text("≠").first.is_hidden()  # that would be the answer
     ledger.nth(1).click()
     ledger.nth(2).click()
     lab.button("That is all").click()
+    assert ledger.get_by_text("≠").first.is_visible()
     lab.button("End").click()
 
     assert verdict(lab) == "✓ Right. Gone are: S2’s entry 2, S2’s entry 3."

@@ -144,6 +144,7 @@ export class Ask {
     const { session } = this;
     const here = asked !== undefined && session.ready && session.tape.has(asked.at);
     show(this.element, here);
+    put(this.element, "data-open", here && this.#open ? asked.kind : null);
     if (!here) return;
     say(this.#question, asked.text);
     const choices = new Map(choicesOf(asked, session.tape.frame(asked.at)));

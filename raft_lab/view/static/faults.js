@@ -133,7 +133,7 @@ export class Faults {
 
 /** @typedef {"voter" | "learner" | "out"} Standing */
 /** @type {Standing[]} */
-const STANDINGS = ["voter", "learner", "out"];
+const STANDINGS = ["out", "learner", "voter"]; // how a server comes in, and then goes
 
 /** Who belongs to the cluster: each server is a voter, a learner or out; the leader is asked to make it so. */
 class Members {
