@@ -230,7 +230,7 @@ def _add_grade(commands: _Commands) -> None:
     parser.add_argument("--reports", type=Path, metavar="FOLDER", help="a web page for each student, and for the class")
     parser.add_argument("--failures", type=Path, metavar="TABLE.csv", help="who failed which property")
     parser.add_argument("--gradescope", type=Path, metavar="FOLDER", help="Gradescope's results.json for each student")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where results are kept (beside GRADES.csv)")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where results are kept (beside what is written)")
     parser.add_argument("--exercises", metavar="A,B", help="which ones, by name (default: all)")
     parser.add_argument(
         "--lessons", type=_lesson_numbers, metavar="01,04", help="those of these lessons (default: all)"
@@ -313,9 +313,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"raft-lab {options.command} takes nothing after --")
     try:
         return int(options.run(options))
-    except KeyboardInterrupt:
-        sys.stderr.write("raft-lab: interrupted\n")
+    except KeyboardInterrupt as stopped:  # a command may have put into it how to go on
+        sys.stderr.write(f"raft-lab: interrupted{stopped}\n")
         return 130
-    except (_Trouble, RaftLabError, OSError) as error:
+    except (_Trouble, RaftLabError) as error:
         sys.stderr.write(f"raft-lab: {error}\n")
+        return 1
+    except OSError as error:
+        told = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+        sys.stderr.write(f"raft-lab: {told}\n")
         return 1

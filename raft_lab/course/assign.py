@@ -20,7 +20,7 @@ from typing import Any
 from raft_lab.course.graded import GRADED, Graded
 from raft_lab.course.solutions import BEGIN, END, SOLUTIONS
 from raft_lab.raft.errors import RaftLabError
-from raft_lab.sim.files import write_whole
+from raft_lab.sim.files import refuse_unwritable, write_whole
 
 CONFIG = """\
 # Made by `raft-lab assign`. See https://nbgrader.readthedocs.io
@@ -47,8 +47,11 @@ def assign(lessons: Path, out: Path, wanted: Collection[str] = (), seed: int = 0
         The notebooks that were written.
 
     Raises:
-        CannotAssign: there is no such lesson, or something is there already.
+        CannotAssign: there is no such lesson, or something is there already, or the seed is below 0.
     """
+    if seed < 0:
+        raise CannotAssign("the seed is a number from 0 on")
+    refuse_unwritable(out, folder=True)
     made: dict[Path, str] = {}
     for name in _chosen(wanted):
         path = lessons / f"{name}.ipynb"

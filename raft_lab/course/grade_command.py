@@ -19,8 +19,9 @@ from raft_lab.course.graded import GRADED
 from raft_lab.course.reports import write_gradescope, write_reports
 from raft_lab.course.results import Results
 from raft_lab.course.sandbox import unprotected
+from raft_lab.course.submission import left_out
 from raft_lab.raft.errors import RaftLabError
-from raft_lab.sim.files import write_whole
+from raft_lab.sim.files import refuse_unwritable, write_whole
 
 
 def run(options: argparse.Namespace) -> str:
@@ -36,7 +37,8 @@ def run(options: argparse.Namespace) -> str:
     if options.seed < 0:
         raise RaftLabError("--seed is a number from 0 on")
     exercises = _exercises(options)
-    with _executor(options) as (executor, held):
+    _refuse_unwritable(options)
+    with _held_back(_kept(options)), _executor(options) as (executor, held):
         results = grade(
             options.folder,
             exercises=exercises,
@@ -47,7 +49,26 @@ def run(options: argparse.Namespace) -> str:
             student=options.student,
         )
         warning = _warning(held(), "the cluster's workers" if options.dask else "this machine")
-    return "\n".join([*_written(options, results), *warning, summary(results)])
+    return "\n".join([*_written(options, results), *warning, *_left_out(options), summary(results)])
+
+
+def _refuse_unwritable(options: argparse.Namespace) -> None:
+    for file in (options.out, options.failures):
+        if file is not None:
+            refuse_unwritable(file)
+    for folder in (options.reports, options.gradescope, _kept(options)):
+        if folder is not None:
+            refuse_unwritable(folder, folder=True)
+
+
+@contextlib.contextmanager
+def _held_back(kept: Path | None) -> Iterator[None]:
+    """Whoever stops it is told where it can be taken up again."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        told = f"; what is done is kept in {kept}, and the same command goes on from there" if kept else ""
+        raise KeyboardInterrupt(told) from None
 
 
 def _exercises(options: argparse.Namespace) -> list[str] | None:
@@ -58,7 +79,8 @@ def _exercises(options: argparse.Namespace) -> list[str] | None:
     for lesson in options.lessons or []:
         of_it = [name for name, graded in GRADED.items() if lesson in (graded.lesson, graded.lesson.split("-")[0])]
         if not of_it:
-            raise RaftLabError(f"there is no lesson {lesson!r} with exercises")
+            numbers = ", ".join(dict.fromkeys(graded.lesson.split("-")[0] for graded in GRADED.values()))
+            raise RaftLabError(f"there is no lesson {lesson!r} with exercises; there are {numbers}")
         named += of_it
     return named
 
@@ -78,7 +100,17 @@ def _unprotected_on(client: Any) -> list[str]:
 def _kept(options: argparse.Namespace) -> Path | None:
     if options.keep is not None:
         return Path(options.keep)
-    return None if options.out is None else Path(options.out).with_suffix(".results")
+    if options.student is not None and options.out is None:
+        return None
+    beside = Path(next(filter(None, (options.out, options.reports, options.failures, options.gradescope))))
+    return beside.with_suffix(".results") if beside.name else beside / "grades.results"
+
+
+def _left_out(options: argparse.Namespace) -> list[str]:
+    """What lies among the submissions and is none."""
+    names = [] if options.student else left_out(options.folder)
+    told = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    return [f"Left out, as neither a folder nor a notebook: {told}."] if names else []
 
 
 @contextlib.contextmanager
@@ -121,6 +153,8 @@ def _follow(parent: BaseProcess) -> None:
 
 
 def _written(options: argparse.Namespace, results: Results) -> Iterator[str]:
+    for file in filter(None, (options.out, options.failures)):
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
     if options.out is not None:
         yield f"Points are in {write_whole(options.out, results.csv())}."
     if options.failures is not None:
@@ -135,7 +169,10 @@ def _written(options: argparse.Namespace, results: Results) -> Iterator[str]:
 def summary(results: Results) -> str:
     """The class in a few lines: how many passed what."""
     marks = [mark for result in results.results for mark in result.marks]
-    lines = [f"{len(results.results)} submissions."]
+    count = len(results.results)
+    lines = [f"{count} submission{'s' if count != 1 else ''}."]
+    if unread := [result.student for result in results.results if result.unread]:
+        lines.append(f"A notebook that could not be read was handed in by {', '.join(unread)}: ask for it again.")
     for name in results.exercises:
         mine = [mark for mark in marks if mark.exercise == name]
         lines.append(f"  {name}: {sum(mark.passed for mark in mine)} of {len(mine)} passed")

@@ -89,7 +89,7 @@ def submissions(folder: str | PathLike[str], lessons: Collection[str] = ()) -> l
         lessons: names of notebooks, as they may follow a student's in a file's name.
 
     Raises:
-        RaftLabError: there is no such folder, or nothing in it.
+        RaftLabError: there is no such folder, or nothing in it, or a notebook in it that is of no student.
     """
     root = Path(folder)
     if not root.is_dir():
@@ -108,6 +108,13 @@ def submissions(folder: str | PathLike[str], lessons: Collection[str] = ()) -> l
     return [Submission(student, _read_all(files)) for student, files in sorted(found.items())]
 
 
+def left_out(folder: str | PathLike[str]) -> list[str]:
+    """What lies in a folder of submissions and is none, such as an archive that was not unpacked."""
+    hidden = (".", "_")
+    files = [entry for entry in sorted(Path(folder).iterdir()) if not entry.name.startswith(hidden)]
+    return [entry.name for entry in files if not entry.is_dir() and entry.suffix != ".ipynb"]
+
+
 def one(folder: str | PathLike[str], student: str) -> Submission:
     """What one student handed in.
 
@@ -123,7 +130,12 @@ def one(folder: str | PathLike[str], student: str) -> Submission:
 def _student(stem: str, lessons: Collection[str]) -> str:
     for lesson in lessons:
         before, found, _ = stem.partition(lesson)
-        if found and before.strip("_- "):
+        if found and not before.strip("_- "):
+            raise RaftLabError(
+                f"{stem}.ipynb does not say whose it is: put each student's notebooks into a folder of their own, or "
+                "call it alice_01-leader-election.ipynb; the folder of one student is graded with --student NAME"
+            )
+        if found:
             return before.strip("_- ")
     return stem
 

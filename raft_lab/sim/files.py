@@ -81,6 +81,22 @@ def write_whole(path: str | PathLike[str], text: str) -> Path:
     return Path(path)
 
 
+def refuse_unwritable(path: str | PathLike[str], folder: bool = False) -> None:
+    """Say now, before hours of work, that a file, or a folder with its files, could not be written.
+
+    Raises:
+        TraceError: it could not be.
+    """
+    target = Path(os.path.realpath(path))
+    if target.is_dir() and not folder:
+        raise TraceError(f"{path} cannot be written: it is a folder; name a file in it")
+    there = next(place for place in (target, *target.parents) if place.exists())
+    if not there.is_dir() and (folder or there != target):
+        raise TraceError(f"{path} cannot be written: {there} is a file; name another place")
+    if not os.access(there, os.W_OK):
+        raise TraceError(f"{path} cannot be written: you may not write to {there}; name another place")
+
+
 def _mask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -46,6 +46,20 @@ def test_assign_knows_its_lessons_and_writes_nothing_of_others(tmp_path, capsys,
     assert not (tmp_path / "course").exists()
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [(["--seed", "-4"], "the seed is a number from 0 on"), (["--lessons", "01"], "is a file; name another place")],
+    ids=["seed", "place"],
+)
+def test_assign_says_what_is_wrong_and_writes_nothing(tmp_path, capsys, more, said):
+    (tmp_path / "file").touch()
+    assert main(["assign", str(tmp_path / ("course" if "--seed" in more else "file")), *more]) == 1
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_assign_does_not_write_over_what_is_there(tmp_path, capsys):
     assert main(["assign", str(tmp_path), "--lessons", "01"]) == 0
     path = tmp_path / "students" / "01-leader-election.ipynb"

@@ -325,16 +325,58 @@ def test_one_student_alone_as_gradescope_has_it(handed_in, tmp_path):
         (["."], "say what to write"),
         ([".", "--out", "x.csv", "--workers", "0"], "--workers is a number from 1 on"),
         ([".", "--out", "x.csv", "--seed", "-1"], "--seed is a number from 0 on"),
+        ([".", "--out", "x.csv", "--lessons", "09"], "there is no lesson '09' with exercises; there are 01, 02,"),
+        ([".", "--out", "."], ". cannot be written: it is a folder; name a file in it"),
+        ([".", "--failures", "file/x.csv"], "file is a file; name another place"),
+        ([".", "--reports", "file"], "file is a file; name another place"),
+        ([".", "--out", "x.csv"], "01-leader-election (1).ipynb does not say whose it is"),
     ],
-    ids=["folder", "exercise", "nothing to write", "workers", "seed"],
+    ids=[
+        "folder",
+        "exercise",
+        "nothing to write",
+        "workers",
+        "seed",
+        "lesson",
+        "a folder as file",
+        "a file on the way",
+        "a file as folder",
+        "one student's folder",
+    ],
 )
 def test_what_makes_no_sense_is_told_in_one_line(tmp_path, monkeypatch, capsys, arguments, said):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "01-leader-election (1).ipynb").touch()
     assert main(["grade", *arguments]) == 1
     error = capsys.readouterr().err
     assert error.startswith("raft-lab: ")
     assert said in error
     assert error.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["01-leader-election (1).ipynb", "file"]
+
+
+def test_what_needs_a_persons_eye_is_told_at_the_end(tmp_path, capsys):
+    (tmp_path / "class").mkdir()
+    (tmp_path / "class" / "alice.ipynb").write_text("half a noteb")
+    (tmp_path / "class" / "bob.zip").touch()
+    command = ["grade", str(tmp_path / "class"), "--out", str(tmp_path / "made" / "grades.csv")]
+    assert main([*command, "--exercises", "increment", "--workers", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "Left out, as neither a folder nor a notebook: bob.zip.\n1 submission.\n" in said
+    assert "could not be read was handed in by alice: ask for it again." in said
+    assert (tmp_path / "made" / "grades.csv").is_file()
+
+
+def test_whoever_stops_it_is_told_how_to_go_on(tmp_path, monkeypatch, capsys):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(grade_command, "grade", stopped)
+    assert main(["grade", str(tmp_path), "--reports", str(tmp_path / "reports"), "--workers", "1"]) == 130
+    kept = tmp_path / "reports.results"
+    said = f"raft-lab: interrupted; what is done is kept in {kept}, and the same command goes on from there\n"
+    assert capsys.readouterr().err == said
 
 
 def test_when_all_is_done_no_process_is_left(tmp_path):
