@@ -214,7 +214,7 @@ examples:
   raft-lab grade submissions/ --out grades.csv --reports reports/ --seed 20260901
   raft-lab grade submissions/ --out grades.csv --exercises request-vote,append-entries --workers 8
   raft-lab grade submissions/ --out grades.csv --dask tcp://scheduler:8786
-  raft-lab grade /autograder/submission --student me --gradescope /autograder/results"""
+  raft-lab grade /autograder/submission --student me --lessons 01 --seed 20260901 --gradescope /autograder/results"""
 
 
 def _add_grade(commands: _Commands) -> None:
@@ -248,13 +248,13 @@ def _assign(options: argparse.Namespace) -> int:
 
     lessons = checkout_lessons() or _PACKAGE / "_lessons"
     made = assign(lessons, options.out, options.lessons, options.seed)
-    count = len(made) // 2
+    count = sum(path.parent.name != "students" for path in made)
     chosen = f" --lessons {','.join(options.lessons)}" if options.lessons else ""
     seed = f" --seed {options.seed}" if options.seed else ""
     _say(
-        f"{count} lesson{'s' if count > 1 else ''}: students' copies in {options.out / 'students'}, nbgrader's in "
-        f"{options.out}.\nTo grade what comes back: raft-lab grade SUBMISSIONS --out grades.csv --reports reports/"
-        f"{chosen}{seed}"
+        f"{count} lesson{'s' if count > 1 else ''} with exercises: students' copies in {options.out / 'students'}, "
+        f"nbgrader's in {options.out}.\nTo grade what comes back: raft-lab grade SUBMISSIONS --out grades.csv "
+        f"--reports reports/{chosen}{seed}"
     )
     return 0
 

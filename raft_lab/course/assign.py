@@ -1,6 +1,6 @@
 """Assignments made of the lessons: students' copies, and instructors', which are sources for nbgrader.
 
-    OUT/students/01-leader-election.ipynb             the lesson as it is, with its drafts
+    OUT/students/01-leader-election.ipynb             the lesson as it is, with its drafts; all that leads to it, too
     OUT/source/01-leader-election/….ipynb             for nbgrader: the solutions between its delimiters, hidden seeds
     OUT/nbgrader_config.py
 
@@ -40,11 +40,11 @@ def assign(lessons: Path, out: Path, wanted: Collection[str] = (), seed: int = 0
     Args:
         lessons: the folder with the lessons.
         out: where to write; it is made if it is not there. What is there already is not written over.
-        wanted: which lessons, by number ("01") or name; all that have exercises if empty.
+        wanted: which lessons, by number ("01") or name; if empty, all, and to students also those without exercises.
         seed: chooses what the checks of the instructors' copies draw at random; students' copies have 0.
 
     Returns:
-        The notebooks that were written.
+        What was written of lessons.
 
     Raises:
         CannotAssign: there is no such lesson, or something is there already, or the seed is below 0.
@@ -61,6 +61,8 @@ def assign(lessons: Path, out: Path, wanted: Collection[str] = (), seed: int = 0
             raise CannotAssign(f"the lesson {path} cannot be read: {error}") from None
         made[out / "students" / path.name] = _text(notebook)
         made[out / "source" / name / path.name] = _text(for_instructors(notebook, name, seed))
+    for path in () if wanted else sorted((*lessons.glob("*.ipynb"), *lessons.glob("*.md"))):  # without exercises
+        made.setdefault(out / "students" / path.name, path.read_text(encoding="utf-8"))
     if there := sorted(str(path) for path in made if path.exists()):
         raise CannotAssign(f"{there[0]} is there already; name another folder, or move it away")
     for path, text in made.items():

@@ -261,7 +261,9 @@ class Exercise:
         """Why `answer` cannot be an answer, or ''."""
         wanted = self.missing[0]
         if not (isinstance(answer, type) and issubclass(answer, self.base)):
-            return f"Give check() your class, written as class Mine(Base): with a method {_call(self.base, wanted)}."
+            name = answer.__name__ if isinstance(answer, type) and not issubclass(Server, answer) else "Mine"
+            asked = _call(self.base, wanted)
+            return f"Give check() your class, as the draft begins it: class {name}(….base): with a method {asked}."
         if type(answer) is not type and not type(answer).__module__.startswith("raft_lab."):
             return f"{answer.__name__} has a metaclass, {type(answer).__name__}: write it as a class without one."
         if getattr(answer, wanted) is getattr(self.base, wanted):

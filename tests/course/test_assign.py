@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 
 import pytest
 
@@ -23,8 +24,18 @@ def test_assign_writes_the_lessons_that_were_named_and_says_how_to_grade_them(tm
         "students/06-etcd.ipynb",
     ]
     said = capsys.readouterr().out
-    assert "2 lessons: students' copies in" in said
+    assert "2 lessons with exercises: students' copies in" in said
     assert said.endswith("--reports reports/ --lessons 01,06 --seed 20260901\n")
+
+
+def test_with_all_lessons_students_get_those_without_exercises_too_and_no_link_leads_nowhere(tmp_path, capsys):
+    assert main(["assign", str(tmp_path)]) == 0
+    assert "8 lessons with exercises: students' copies in" in capsys.readouterr().out
+    students = tmp_path / "students"
+    links = {link for path in students.glob("*.ipynb") for link in re.findall(r"\]\(([^):]+)\)", path.read_text())}
+    assert {"00-start-here.ipynb", "09-sounds-right.ipynb"} < {path.name for path in students.iterdir()}
+    assert "01-leader-election.ipynb" in links
+    assert [link for link in links if not (students / link).is_file()] == []
 
 
 def test_the_seed_and_the_solutions_are_in_the_instructors_copies_only(tmp_path):

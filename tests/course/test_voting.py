@@ -151,6 +151,10 @@ class SendsNonsense(Base):
         self.send("yes")
 
 
+class WithoutBase(Server):
+    pass
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -159,7 +163,8 @@ class SendsNonsense(Base):
         (Unhashable, "must be made of values, and a bytearray is not one"),
         (Returns, "returned True, which goes nowhere: use self.send"),
         (SendsNonsense, "sent 'yes', which is not a message"),
-        (Server, "Give check() your class"),
+        (Server, "Give check() your class, as the draft begins it: class Mine(….base): with a method on_request_vote"),
+        (WithoutBase, "class WithoutBase(….base): with a method on_request_vote(self, m)."),
         (Base, "has no on_request_vote yet"),
         (None, "Give check() your class"),
     ],
