@@ -182,14 +182,15 @@ class Members(Service):
 
     async def MemberUpdate(self, message: Any) -> Any:  # noqa: N802
         """Say where a member is reached: in this lab only words, since all servers are in one process."""
-        name = self._named(message.ID)
-        if not message.peerURLs or not all(_is_url(url) for url in message.peerURLs):
+        urls = tuple(message.peerURLs)
+        if not urls or not all(_is_url(url) for url in urls):
             raise BAD_URLS
+        await self.member.ask(Range(b"\0", count_only=True))  # it takes a quorum, as in etcd
+        name = self._named(message.ID)
         others = (other for other in self.admin.leader().configuration.members if other != name)
-        if set(message.peerURLs) & {url for other in others for url in self.directory.peers_of(other)}:
+        if set(urls) & {url for other in others for url in self.directory.peers_of(other)}:
             raise PEERS_EXIST
-        self.directory.peer_urls[name] = tuple(message.peerURLs)
-        await self.member.ask(Range(b"\0", count_only=True))  # it takes a quorum, as in etcd, and is kept by then
+        self.directory.peer_urls[name] = urls
         return self._answer("MemberUpdateResponse", self.member.state.configuration)
 
     async def MemberPromote(self, message: Any) -> Any:  # noqa: N802

@@ -336,7 +336,7 @@ def _in_words(event: Happened) -> str:
         return f"{who} leads, and begins to work (OnStartedLeading); {what.removeprefix('OnStartedLeading, ')}"
     if what == "OnStoppedLeading":
         return f"{who} leads no more (OnStoppedLeading)"
-    return what if what.startswith(who) else f"{who}: {what}"
+    return what if what.startswith(who) else f"{who} {what}"
 
 
 def _verb(call: Call) -> str:

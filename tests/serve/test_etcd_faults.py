@@ -170,3 +170,21 @@ def test_every_history_is_linearizable_and_every_watcher_sees_every_revision_onc
     for revision, value in acknowledged:
         assert [event.kv.value for event in store.events(revision)] == [value]
     assert check_linearizable(history, etcd()).linearizable
+
+
+def test_an_update_of_a_member_that_no_quorum_heard_of_changes_nothing():
+    with OurCluster() as ours:
+        client = Client(ours, 0)
+        wait_until(lambda: not isinstance(client.ask("KV/Put", key=b"x"), grpc.RpcError), "a leader")
+        with ours.cluster.lock:
+            leader = ours.cluster.leader
+            ours.cluster.partition({leader})
+        client.place = ours.cluster.servers.index(leader)
+        before = client.ask("Cluster/MemberList").members
+        refused = client.ask("Cluster/MemberUpdate", ID=before[0].ID, peerURLs=["http://elsewhere:2380"])
+        assert isinstance(refused, grpc.RpcError)
+        ours.cluster.heal()
+        done = []
+        wait_until(lambda: not isinstance(done.append(client.ask("KV/Put", key=b"x")) or done[-1], grpc.RpcError))
+        assert client.ask("Cluster/MemberList").members == before
+        client.close()

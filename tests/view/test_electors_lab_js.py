@@ -90,6 +90,16 @@ def test_without_a_fence_it_says_that_both_are_taken(lab: LabPage) -> None:
     assert Picture(lab, electors).sentence.endswith("The resource takes what both write.")
 
 
+def test_one_who_is_cut_off_writes_on_and_it_says_why(lab: LabPage) -> None:
+    electors = elected()
+    leader = str(electors.leader)
+    electors.cut(leader)
+    electors.run(8)
+    picture = Picture(lab, electors)
+    why = "Its way to the API server is cut; its writes take another."
+    assert picture.sentence.startswith(f"{leader} leads, and works. {why} Its lease runs for ")
+
+
 def test_the_record_is_that_of_the_time_one_looks_at(lab: LabPage) -> None:
     electors, _ = paused()
     old, new = electors.leases[0].record, electors.leases[-1].record

@@ -74,7 +74,7 @@ export class Nodes {
       pulse: draw("circle", { r: r + 2, class: "rl-pulse" }),
       ballots: draw("g", { class: "rl-ballots" }),
       title: draw("title"),
-      reads: badge("rl-reads", outward * (r + 17), r * 0.74),
+      reads: badge("rl-reads", outward * (r + 20), r * 0.74, 52),
       disk: badge("rl-disk", outward * (r + 17), -r * 0.74),
       watches: badge("rl-watches", outward * (r + 40), 0, 56),
     };

@@ -136,7 +136,8 @@ export class ElectionRecord {
       const does = paused ? "is paused, and will believe to lead when it wakes" : workers.length ? "leads, and works" : "believes to lead";
       if (version?.holder !== worker) return { text: `${worker} ${does}; the record names ${version?.holder || "nobody"}.`, alarm: true };
       const lease = left ? `Its lease runs for ${seconds(left)} more.` : "Its lease is over: whoever looks may take it.";
-      return { text: `${worker} ${does}. ${lease}`, alarm: !left };
+      const cut = workers.length && !paused && this.span(worker, "cut", t) ? " Its way to the API server is cut; its writes take another." : "";
+      return { text: `${worker} ${does}.${cut} ${lease}`, alarm: !left };
     }
     if (left) return { text: `Nobody works. The lease of ${version?.holder} runs for ${seconds(left)} more.`, alarm: false };
     return { text: version ? "Nobody leads, and the lease is free." : "Nobody leads yet: there is no record.", alarm: false };
