@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from raft_lab.kube.electors import Electors
+from raft_lab.kube.requests import Get, Update
 from raft_lab.view.assets import bundle
 from raft_lab.view.elections import ElectionRecording
 from raft_lab.view.electors import ElectorsLab
@@ -98,6 +99,17 @@ def test_one_who_is_cut_off_writes_on_and_it_says_why(lab: LabPage) -> None:
     picture = Picture(lab, electors)
     why = "Its way to the API server is cut; its writes take another."
     assert picture.sentence.startswith(f"{leader} leads, and works. {why} Its lease runs for ")
+
+
+def test_one_whose_lease_was_taken_away_works_on_and_it_says_so(lab: LabPage) -> None:
+    electors = elected()
+    leader = str(electors.leader)
+    place = ("leases", electors.namespace, electors.election)
+    lease = electors.ask(Get(*place))
+    electors.ask(Update(*place, {**lease, "spec": {**lease["spec"], "holderIdentity": "intruder"}}))
+    electors.run(5)  # it has tried to renew, and has seen whose it is
+    sentence = Picture(lab, electors).sentence
+    assert sentence == f"⚠ {leader} no longer believes to lead, and still works; the record names intruder."
 
 
 def test_the_record_is_that_of_the_time_one_looks_at(lab: LabPage) -> None:

@@ -134,7 +134,10 @@ export class ElectionRecord {
     if (worker) {
       const paused = this.span(worker, "paused", t);
       const does = paused ? "is paused, and will believe to lead when it wakes" : workers.length ? "leads, and works" : "believes to lead";
-      if (version?.holder !== worker) return { text: `${worker} ${does}; the record names ${version?.holder || "nobody"}.`, alarm: true };
+      if (version?.holder !== worker) {
+        const still = paused || believers.includes(worker) ? does : "no longer believes to lead, and still works";
+        return { text: `${worker} ${still}; the record names ${version?.holder || "nobody"}.`, alarm: true };
+      }
       const lease = left ? `Its lease runs for ${seconds(left)} more.` : "Its lease is over: whoever looks may take it.";
       const cut = workers.length && !paused && this.span(worker, "cut", t) ? " Its way to the API server is cut; its writes take another." : "";
       return { text: `${worker} ${does}.${cut} ${lease}`, alarm: !left };
