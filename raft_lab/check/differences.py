@@ -292,6 +292,8 @@ def _rule(c: Case, claim: Claim) -> str:
         return _snapshot_rule(c, m)
     if isinstance(m, InstallSnapshot) and claim.about == "state machine":
         return "Figure 13, step 8: with the snapshot comes its state machine, and not without it."
+    if c.is_stale:
+        return "A request of an old term is refused, an answer of an old term is ignored (§5.1)."
     if isinstance(c.situation.event, Crash):
         return "currentTerm, votedFor and the log are on disk; nothing else survives a crash (Figure 2)."
     if isinstance(c.situation.event, Compact):

@@ -50,3 +50,15 @@ def test_a_command_that_was_sent_again_is_called_so():
 def test_what_is_lost_in_a_crash_is_told_in_words():
     found = verdict("persist", WRONG["persist"]["the role"]).difference
     assert found.found == "with yours it is a pre-candidate with the assent of S1."
+
+
+def test_a_vote_that_came_late_is_told_with_the_rule_about_old_terms():
+    found = verdict("tally", lessons.source(GRADED["tally"])).difference
+    assert found.situation.endswith("S3 grants its vote in term 1.")
+    assert found.rule == "A request of an old term is refused, an answer of an old term is ignored (§5.1)."
+
+
+def test_a_case_that_is_not_in_the_run_below_is_not_taken_for_one():
+    found = verdict("compact", lessons.source(GRADED["compact"]))
+    assert "S1 has lastApplied 2" in found.summary
+    assert found.difference.situation.startswith("The smallest case: S1 is a follower in term 2, its log is [1].")
