@@ -5,7 +5,7 @@ The pages need nothing from anywhere, and hold nothing that a student wrote but 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from os import PathLike
 from pathlib import Path
@@ -17,12 +17,17 @@ from raft_lab.course.graded import title_of
 from raft_lab.course.results import Mark, Result, Results
 from raft_lab.sim.files import write_whole
 
+FEW = 5
+"""More names than these are folded in the table of the class."""
 _STYLE = """
 .report { font: 16px/1.5 system-ui, sans-serif; max-width: 960px; margin: auto; }
 .report > table { border-collapse: collapse; margin: 12px 0; }
 .report > table th, .report > table td { text-align: left; padding: 4px 12px 4px 0; vertical-align: top; }
 .report > table th, .report > table td { border-bottom: 1px solid GrayText; }
 .report td.points { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.report > table td.who { min-width: 12em; }
+.report > table th { vertical-align: bottom; }
+.report > table th.upright { writing-mode: vertical-rl; transform: rotate(180deg); padding: 6px 0 4px 10px; }
 .report > section { border-left: 4px solid #0072B2; padding: 2px 16px; margin: 24px 0; }
 .report > section.passed { border-color: #009E73; }
 .report > section.failed { border-color: #D55E00; }
@@ -77,11 +82,13 @@ def class_page(results: Results, links: Mapping[str, str]) -> str:
     """The class: who has how much, and who failed which property. `links` lead to students' reports."""
     from raft_lab.view import page
 
-    heads = "".join(f"<th title='{escape(title_of(name))}'>{escape(name)}</th>" for name in results.exercises)
+    heads = "".join(
+        f"<th class='upright' title='{escape(title_of(name))}'>{escape(name)}</th>" for name in results.exercises
+    )
     rows = "".join(_row(results, result, links.get(result.student, "")) for result in results.results)
     failures = "".join(
         f"<tr><td>{escape(title_of(exercise))}</td><td>{escape(reason)}</td><td>{escape(layer)}</td>"
-        f"<td class='points'>{count}</td><td>{escape(', '.join(results.students_who(exercise, reason)))}</td></tr>"
+        f"<td class='points'>{count}</td><td class='who'>{_who(results.students_who(exercise, reason))}</td></tr>"
         for exercise, reason, layer, count in results.failures()
     )
     body = f"""<div class="report">
@@ -94,6 +101,13 @@ def class_page(results: Results, links: Mapping[str, str]) -> str:
 <table><tr><th>Student</th>{heads}<th>Points</th></tr>{rows}</table>
 </div>"""
     return page.with_runs("Grades", body, [], style=_STYLE)
+
+
+def _who(students: Sequence[str]) -> str:
+    names = escape(", ".join(students))
+    if len(students) <= FEW:
+        return names
+    return f"<details><summary>{escape(students[0])} and {len(students) - 1} more</summary>{names}</details>"
 
 
 def _row(results: Results, result: Result, link: str) -> str:

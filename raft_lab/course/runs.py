@@ -34,7 +34,9 @@ class RunExercise:
         except RaftLabError as error:
             return Verdict(False, str(error))
         standing = self.puzzle.check(cluster)
-        return Verdict(standing.solved, standing.summary, points=standing.points)
+        missing = [m.words for ok, m in zip(standing.reached, self.puzzle.milestones, strict=False) if not ok]
+        said = f"In this run it does not come about: {' '.join(missing)}" if missing else standing.summary
+        return Verdict(standing.solved, said, points=standing.points)
 
 
 FIGURE_8_RUN = RunExercise(FIGURE_8)

@@ -433,7 +433,9 @@ def _read(before: World, action: Read, done: Transition) -> Sentence:
             "dissertation 6.4.1",
         )
     if answered:
-        return Sentence(f"{name} answers a read at once: it is its own quorum.", "", "dissertation 6.4")
+        alone = before.servers[name].configuration.has_quorum({name})
+        why = ": it is its own quorum" if alone else ", and has asked nobody whether it still leads"
+        return Sentence(f"{name} answers a read at once{why}.", "", "dissertation 6.4")
     fresh = (
         ""
         if before.servers[name].log.term(before.servers[name].commit_index) == before.servers[name].current_term

@@ -131,6 +131,15 @@ def test_a_report_names_the_property_the_rule_and_the_run_and_plays_it(graded, t
     assert "const instrument" not in index  # nothing is played there
 
 
+def test_of_many_students_who_failed_alike_the_page_of_the_class_folds_the_names():
+    def page(count):
+        mark = Mark("has-quorum", 0, 5, False, "It is wrong.")
+        return class_page(Results(tuple(Result(f"s{n}", "key", (mark,)) for n in range(count))), {})
+
+    assert "<td class='who'>s0, s1, s2, s3, s4</td>" in page(5)
+    assert "<summary>s0 and 5 more</summary>s0, s1, s2, s3, s4, s5</details>" in page(6)
+
+
 def test_what_a_student_wrote_is_text_in_a_report():
     nasty = "<script>alert(1)</script>"
     mark = Mark("has-quorum", 0, 5, False, nasty, rule=nasty, situation=nasty, steps=(nasty,), note=nasty)

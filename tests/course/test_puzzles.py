@@ -185,7 +185,7 @@ def test_a_solved_puzzle_gives_a_line_that_does_it_again(puzzle: Puzzle, solve: 
         ("raft-lab-way:1;crash:S1;end=000000", "leads elsewhere"),
         ("raft-lab-way:1;step:99999999", "more than 100000 steps"),
         ("raft-lab-way:1;swap:without~durable+vote", "changes the rules of Raft"),
-        ("raft-lab-way:1;crash:S1", "Not yet"),
+        ("raft-lab-way:1;crash:S1", "it does not come about: Entry 2 of term 2 is on three servers. After that,"),
     ],
 )
 def test_a_line_that_solves_nothing_is_told_why(line: Any, said: str) -> None:

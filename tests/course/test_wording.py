@@ -47,6 +47,11 @@ def test_a_command_that_was_sent_again_is_called_so():
     assert "S1 answered entry 4 with '11'; it is the command of entry 3 once more, which gave '1'." in said
 
 
+def test_of_a_read_that_nobody_was_asked_for_it_is_not_said_that_the_leader_is_its_own_quorum():
+    run = verdict("answer-reads", WRONG["answer-reads"]["at once (53)"]).counterexample
+    assert "S1 answers a read at once, and has asked nobody whether it still leads." in " ".join(run.sentences())
+
+
 def test_what_is_lost_in_a_crash_is_told_in_words():
     found = verdict("persist", WRONG["persist"]["the role"]).difference
     assert found.found == "with yours it is a pre-candidate with the assent of S1."
