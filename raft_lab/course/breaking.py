@@ -11,6 +11,7 @@ from raft_lab.check.explore import explore
 from raft_lab.check.fuzz import fuzz
 from raft_lab.check.purity import refuse_impure
 from raft_lab.course.exercises import Stage, Verdict
+from raft_lab.course.printing import prints_little
 from raft_lab.raft.errors import HandlerError
 from raft_lab.raft.server import Server
 from raft_lab.sim import scenarios, stages
@@ -60,6 +61,7 @@ class HideABug:
         self.stages = stages
         self.points = points
 
+    @prints_little
     def check(self, answer: type[Server], *, seed: int = 0) -> Verdict:
         """Say whether a bug is there, whether it is hidden, and what it leads to.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from raft_lab.course.exercises import Verdict
+from raft_lab.course.printing import prints_little
 from raft_lab.kv.clients import Clients, Pause, Program
 from raft_lab.kv.requests import Range, RangeResponse, TxnResponse
 from raft_lab.kv.server import KVServer
@@ -46,6 +47,7 @@ class CountingExercise:
     def __init__(self, points: float = 5.0) -> None:
         self.points = points
 
+    @prints_little
     def check(self, increment: Increment, *, seed: int = 0) -> Verdict:
         """Let clients count at the same time, in clusters of three, and see what the counter says in the end.
 

@@ -24,6 +24,7 @@ from raft_lab.check.mixes import SWARM
 from raft_lab.check.purity import refuse_impure
 from raft_lab.check.situations import small
 from raft_lab.check.standing import Situation, kind_of
+from raft_lab.course.printing import prints_little
 from raft_lab.raft.errors import HandlerError
 from raft_lab.raft.guard import foreign_functions, used_by
 from raft_lab.raft.server import Server
@@ -181,6 +182,7 @@ class Exercise:
         self.invariants = invariants
         self.base = base or _without(missing)
 
+    @prints_little
     def check(self, answer: type[Server], *, seed: int = 0) -> Verdict:
         """Say whether `answer`, a subclass of `base`, is right; and if not, show why.
 

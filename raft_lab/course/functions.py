@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from raft_lab.course.exercises import SITUATIONS, Verdict
+from raft_lab.course.printing import prints_little
 from raft_lab.raft.core import where_it_failed
 from raft_lab.raft.errors import HandlerError
 from raft_lab.raft.guard import bounded
@@ -30,6 +31,7 @@ class FunctionExercise:
     right: str
     points: float = 3.0
 
+    @prints_little
     def check(self, answer: Callable[..., Any], *, seed: int = 0) -> Verdict:
         """Say whether the function is right, and if not, show the smallest case in which it is wrong.
 

@@ -12,6 +12,7 @@ from raft_lab.check.bounds import Bounds
 from raft_lab.check.counterexample import Counterexample
 from raft_lab.check.explore import explore
 from raft_lab.course.exercises import EXPLORATION, Verdict
+from raft_lab.course.printing import prints_little
 from raft_lab.course.rehearsal import Rehearsed
 from raft_lab.raft.errors import RaftLabError
 from raft_lab.raft.messages import RequestVote
@@ -100,6 +101,7 @@ class InvariantExercise:
     def __init__(self, points: float = 3.0) -> None:
         self.points = points
 
+    @prints_little
     def check(self, answer: Predicate, *, seed: int = 0) -> Verdict:
         """Say whether the predicate holds wherever Raft comes to, and where a rule is missing, whether it is broken.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from raft_lab.check.explore import Bounds
 from raft_lab.course.exercises import SITUATIONS, Exercise, Verdict
+from raft_lab.course.printing import prints_little
 from raft_lab.raft.messages import AppendEntries, AppendEntriesReply
 from raft_lab.raft.rules import with_rules
 from raft_lab.raft.server import Server
@@ -106,6 +107,7 @@ def _led_by(server: type[Server], leader: tuple[int, ...], follower: tuple[int, 
 class BackUp(Exercise):
     """Go back to where two logs agree, by whole terms (end of section 5.3)."""
 
+    @prints_little
     def check(self, answer: type[Server], *, seed: int = 0) -> Verdict:
         """Say whether `answer` is right as any exercise's is, and goes back fast enough; `seed` chooses the walks."""
         verdict = super().check(answer, seed=seed)
