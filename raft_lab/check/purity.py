@@ -86,6 +86,8 @@ def _refuse_what_it_uses(server: type[Server]) -> None:
         for step in dis.get_instructions(code):
             if step.opname == "LOAD_GLOBAL" and step.argval in _BUILTINS:
                 raise ImpureHandler(_not_allowed(server, where.split(":")[0], f"{step.argval}()"))
+            if step.opname == "IMPORT_NAME" and step.argval.split(".")[0] in _ELSEWHERE:
+                raise ImpureHandler(_not_allowed(server, where.split(":")[0], step.argval))
 
 
 def changed_message(server: type[Server]) -> str:

@@ -11,6 +11,7 @@ import ctypes
 import os
 import struct
 import sys
+from importlib.machinery import BuiltinImporter, FrozenImporter
 from typing import Any
 
 try:
@@ -62,6 +63,7 @@ def confine(keep: int) -> list[str]:
             held.append("files")
         if _no_signals(libc) or version >= 6:
             held.append("signals")
+    sys.meta_path[:] = [BuiltinImporter, FrozenImporter, _NoMore]
     sys.addaudithook(_explain)
     return held
 
@@ -174,6 +176,16 @@ _REFUSED = {
     "_thread.start_new_thread": "start threads",
     "ctypes.dlopen": "load libraries",
 }
+
+
+class _NoMore:
+    """Says of a module that is not loaded what an answer has; for it could not be read any more."""
+
+    @staticmethod
+    def find_spec(name: str, *_: Any) -> None:
+        raise ModuleNotFoundError(
+            f"an answer has raft_lab and the usual modules of the standard library, but not {name}", name=name
+        )
 
 
 def _explain(event: str, _: tuple[Any, ...]) -> None:

@@ -27,7 +27,7 @@ _STYLE = """
 .report td.points { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .report > table td.who { min-width: 12em; }
 .report > table th { vertical-align: bottom; }
-.report > table th.upright { writing-mode: vertical-rl; transform: rotate(180deg); padding: 6px 0 4px 10px; }
+.report > table th.upright { writing-mode: vertical-rl; transform: rotate(180deg); padding: 6px 0 4px 6px; }
 .report > section { border-left: 4px solid #0072B2; padding: 2px 16px; margin: 24px 0; }
 .report > section.passed { border-color: #009E73; }
 .report > section.failed { border-color: #D55E00; }

@@ -20,6 +20,13 @@ class Dices(Server):
         return random.random() < 0.5
 
 
+class DicesOfItsOwn(Server):
+    def may_vote_for(self, candidate):
+        from random import choice
+
+        return choice([True, False])
+
+
 class OwnDice(Server):
     def may_vote_for(self, candidate):
         return dice.random() < 0.5
@@ -97,6 +104,7 @@ class NeverEnds(Server):
     ("engine", "said"),
     [
         (Dices, "Dices uses random in may_vote_for"),
+        (DicesOfItsOwn, "DicesOfItsOwn uses random in may_vote_for"),
         (OwnDice, "OwnDice did two different things"),
         (Clocks, "Clocks uses time in may_vote_for"),
         (Addresses, r"Addresses uses id\(\) in may_vote_for"),

@@ -338,6 +338,13 @@ def test_helpers_in_other_cells_are_found_and_nothing_else_is_run():
     assert graded(cells).passed
 
 
+@pytest.mark.parametrize("module", ["pandas", "my_helpers"])
+def test_what_an_answer_may_import_is_told_to_whoever_imports_something_else(module):
+    earned = graded([(WHERE, f"import {module}\n{ANSWER.replace('self.send', f'{module}; self.send')}")])
+    assert f"an answer has raft_lab and the usual modules of the standard library, but not {module}" in earned.summary
+    assert "(line 1" in earned.summary
+
+
 def test_a_syntax_error_is_told_with_its_line():
     earned = graded([("l1-build-answer", ANSWER.replace("def on", "def on on"))])
     assert earned.summary.startswith("The answer's cell is no Python")
