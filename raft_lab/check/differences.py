@@ -19,7 +19,7 @@ from raft_lab.check.standing import Crash, Situation, kind_of, size
 from raft_lab.check.wording import situation_in_words
 from raft_lab.raft.errors import HandlerError
 from raft_lab.raft.log import Log
-from raft_lab.raft.messages import AppendEntries, InstallSnapshot, PreVote, RequestVote
+from raft_lab.raft.messages import AppendEntries, InstallSnapshot, PreVote, RequestVote, RequestVoteReply
 from raft_lab.raft.rules import with_rules
 from raft_lab.raft.server import Server
 from raft_lab.raft.state import Compact, Event, Leader, Outcome, State
@@ -311,6 +311,8 @@ def _rule(c: Case, claim: Claim) -> str:
         )
     if claim.about == "commit" and c.right.state.commit_index == c.found.state.commit_index:
         return "All servers: apply what is committed, self.apply_committed() (Figure 2)."
+    if isinstance(m, RequestVoteReply) and claim.about == "role" and c.before.configuration.is_joint:
+        return "In a joint configuration it takes a majority of each half (§6)."
     if isinstance(m, AppendEntries | InstallSnapshot) and claim.about in ("timer", "role"):
         return "Whoever leads the current term is followed, and heard: self.follow(m.src) (§5.2)."
     return _RULES[claim.about]

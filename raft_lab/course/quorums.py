@@ -56,7 +56,7 @@ class Quorum(Exercise):
                             scene,
                             f"These {said[right]} a quorum;",
                             f"yours says that they {said[not right]}.",
-                            "A majority of the voters, and in a joint configuration of either half (§6).",
+                            "A majority of the voters; in a joint configuration, one of each half (§6).",
                             "quorum",
                             tried=tried,
                         )

@@ -67,3 +67,8 @@ def test_a_case_that_is_not_in_the_run_below_is_not_taken_for_one():
     found = verdict("compact", lessons.source(GRADED["compact"]))
     assert "S1 has lastApplied 2" in found.summary
     assert found.difference.situation.startswith("The smallest case: S1 is a follower in term 2, its log is [1].")
+
+
+def test_who_is_elected_by_one_half_is_told_that_it_takes_both():
+    found = verdict("has-quorum", lessons.source(GRADED["has-quorum"])).difference
+    assert found.rule == "In a joint configuration it takes a majority of each half (§6)."
