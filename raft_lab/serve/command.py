@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -57,6 +58,7 @@ def _add_etcd(protocols: Protocols) -> None:
 
 
 def _etcd(options: argparse.Namespace, told: Told) -> None:
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # a port that is taken is said in a line, and that is ours
     from raft_lab.serve.endpoints import etcd
     from raft_lab.serve.journal import Journal
 

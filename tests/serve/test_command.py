@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -68,6 +69,14 @@ def test_etcd_is_served_once_there_is_a_leader_until_ctrl_c() -> None:
         process.send_signal(signal.SIGINT)
         _, trouble = process.communicate(timeout=120)
     assert (trouble, process.returncode) == ("", 0)
+
+
+def test_a_port_that_is_taken_is_said_in_a_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        _, trouble = started("--port", str(port)).communicate(timeout=120)
+    (line,) = trouble.splitlines()
+    assert line.startswith(f"raft-lab: 127.0.0.1:{port} is taken")
 
 
 def test_in_a_terminal_a_warning_is_a_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
