@@ -203,7 +203,7 @@ class Results:
         table = csv.writer(out, lineterminator="\n")
         table.writerow(["exercise", "title", "property or rule", "caught by", "students", "who"])
         for exercise, reason, layer, count in self.failures():
-            names = " ".join(self.students_who(exercise, reason))
+            names = ", ".join(self.students_who(exercise, reason))
             table.writerow([exercise, title_of(exercise), _cell(reason), layer, count, _cell(names)])
         return out.getvalue()
 

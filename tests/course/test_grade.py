@@ -131,6 +131,12 @@ def test_a_report_names_the_property_the_rule_and_the_run_and_plays_it(graded, t
     assert "const instrument" not in index  # nothing is played there
 
 
+def test_names_with_blanks_in_them_stay_apart():
+    mark = Mark("has-quorum", 0, 5, False, "It is wrong.")
+    results = Results(tuple(Result(name, "key", (mark,)) for name in ("Alice Smith", "Bob Jones")))
+    assert list(csv.reader(io.StringIO(results.table())))[1][-1] == "Alice Smith, Bob Jones"
+
+
 def test_of_many_students_who_failed_alike_the_page_of_the_class_folds_the_names():
     def page(count):
         mark = Mark("has-quorum", 0, 5, False, "It is wrong.")
