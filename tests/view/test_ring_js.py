@@ -92,6 +92,15 @@ def test_the_direction_of_a_message_is_seen_while_it_stands_still(lab: LabPage) 
     assert wrong == 0
 
 
+def test_the_word_partition_stands_within_the_picture(lab: LabPage) -> None:
+    toy = sample_tapes.elected(3)
+    toy.partition(["S2"], ["S1", "S3"])  # its wall goes down between S2 and S3
+    lab.show(toy)
+    below = """() => document.querySelector(".rl-partition-text").getBoundingClientRect().bottom
+      - document.querySelector(".rl-ring").getBoundingClientRect().bottom"""
+    assert lab.page.evaluate(below) <= 0
+
+
 def test_no_label_covers_the_word_partition(lab: LabPage) -> None:
     toy = sample_tapes.elected()
     toy.partition(["S3", "S4"], ["S1", "S2", "S5"])

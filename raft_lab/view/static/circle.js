@@ -75,10 +75,12 @@ export function groupsOf(frame) {
  * @param {string[]} ids @param {string[][]} groups @returns {{path: string, label: Point, points: Point[]}} */
 export function wallBetween(ids, groups) {
   const groupOf = (/** @type {string} */ id) => groups.findIndex((group) => group.includes(id));
+  const lowest = Math.max(...ids.map((_, index) => seatOf(index, ids.length).y)) + nodeSizeFor(ids.length) + 22;
   const gaps = [];
   for (const [index, id] of ids.entries()) {
     const next = ids[(index + 1) % ids.length] ?? id;
-    if (groupOf(id) !== groupOf(next)) gaps.push(seatOf(index + 0.5, ids.length, 38));
+    const { x, y } = seatOf(index + 0.5, ids.length, 38);
+    if (groupOf(id) !== groupOf(next)) gaps.push({ x, y: Math.min(y, lowest) }); // the picture ends soon below
   }
   const [first, second] = gaps;
   if (!first || !second) return { path: "", label: CENTRE, points: [] };

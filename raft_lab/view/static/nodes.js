@@ -74,7 +74,7 @@ export class Nodes {
       pulse: draw("circle", { r: r + 2, class: "rl-pulse" }),
       ballots: draw("g", { class: "rl-ballots" }),
       title: draw("title"),
-      reads: badge("rl-reads", outward * (r + 20), r * 0.74, 52),
+      reads: badge("rl-reads", outward * (r + 22), r * 0.74, 56),
       disk: badge("rl-disk", outward * (r + 17), -r * 0.74),
       watches: badge("rl-watches", outward * (r + 40), 0, 56),
     };
@@ -140,7 +140,7 @@ export class Nodes {
     put(node.term, "y", low + 14);
     const reads = Object.keys(server.reads ?? {}).length;
     show(node.reads, reads > 0);
-    say(/** @type {Element} */ (node.reads.lastElementChild), reads === 1 ? "1 read" : `${reads} reads`);
+    say(/** @type {Element} */ (node.reads.lastElementChild), reads === 1 ? "1 read" : `${reads > 99 ? "99+" : reads} reads`);
     const writes = !server.crashed && ((server.waiting ?? 0) > 0 || (server.durable_index ?? server.last_index) < server.last_index);
     show(node.disk, writes);
     say(/** @type {Element} */ (node.disk.lastElementChild), server.waiting ? `disk: ${server.waiting}` : "disk");
