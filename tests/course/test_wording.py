@@ -72,3 +72,14 @@ def test_a_case_that_is_not_in_the_run_below_is_not_taken_for_one():
 def test_who_is_elected_by_one_half_is_told_that_it_takes_both():
     found = verdict("has-quorum", lessons.source(GRADED["has-quorum"])).difference
     assert found.rule == "In a joint configuration it takes a majority of each half (§6)."
+
+
+def test_a_reply_that_is_not_the_first_one_is_told_with_the_rule_about_replies():
+    found = verdict("sessions", "\nif command.seq <= known.seq:\n    return None\n").difference
+    assert (found.expected, found.found) == ("The client gets '1' for entry 4;", "with yours it gets None for entry 4.")
+    assert found.rule == "Each command is answered once it is applied; one that comes again, with its first reply (§8)."
+
+
+def test_a_read_that_is_answered_too_early_is_told_with_the_rule_about_reads():
+    found = verdict("answer-reads", lessons.source(GRADED["answer-reads"])).difference
+    assert found.rule.startswith("A strong read waits for a commit in the leader's term and a heartbeat round")
