@@ -10,7 +10,7 @@ from raft_lab.kv.calls import Call, Caller, Patience
 from raft_lab.kv.requests import Range, Request, Txn, only_reads
 from raft_lab.kv.server import apply
 from raft_lab.raft.messages import AppendEntries
-from raft_lab.raft.state import Accepted, Applied, ReadDone, Rejected
+from raft_lab.raft.state import Accepted, Applied, Leader, ReadDone, Rejected
 from raft_lab.sim.actions import Action, Heartbeat, Propose, Read
 from raft_lab.sim.world import Transition, World
 
@@ -36,7 +36,7 @@ class Forwarded(Caller):
 
     def ask(self, request: Request, now_us: int) -> Call:
         self.asked = self.place = None
-        self._reply = None
+        self._reply, self.read = None, ""
         return super().ask(request, now_us)
 
     def send(self, world: World, now_us: int) -> Action | None:
@@ -66,6 +66,8 @@ class Forwarded(Caller):
             return None
         if call.seq:
             return Propose(target, call.request)
+        if _waits(world, target, self.read):
+            return None
         self._reads += 1
         self.read = f"{self.name}#{self._reads}"
         return Read(target, self.read, how)
@@ -139,6 +141,12 @@ def leader_for(world: World, member: str | None) -> str | None:
 def leads_back(world: World, server: str, member: str | None) -> bool:
     """Whether what a server says reaches a member."""
     return member is None or server == member or ((server, member) not in world.cuts and member not in world.crashed)
+
+
+def _waits(world: World, leader: str, read: str) -> bool:
+    """Whether a read waits at the leader for its round of heartbeats, so that it need not be asked again."""
+    role = world.servers[leader].role
+    return isinstance(role, Leader) and any(pending.id == read for pending in role.reads)
 
 
 def _is_told(world: World, member: str, index: int) -> bool:

@@ -47,6 +47,20 @@ def test_a_program_runs_to_its_end_by_way_of_any_member():
     assert live.cluster.violations == []
 
 
+def test_a_read_that_nobody_answers_waits_at_the_stale_leader_only_once():
+    with Live(three(), speed=20) as live:
+        live.run(put("x", "1"), PATIENT)
+        with live.cluster.lock:
+            stale = live.cluster.leader
+            live.cluster.partition({stale})
+        with pytest.raises(EtcdError, match="request timed out"):
+            live.run(get("x"), PATIENT, member=stale)
+        with live.cluster.lock:
+            assert len(live.cluster.world.servers[stale].role.reads) == 1
+            live.cluster.heal()
+        assert live.run(get("x"), PATIENT, member=stale) == [b"1"]
+
+
 def test_a_watch_sees_every_revision_once_though_its_member_crashes():
     told = []
     enough = threading.Event()
