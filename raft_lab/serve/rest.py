@@ -17,6 +17,7 @@ from raft_lab.kube.errors import ApiError, timeout
 from raft_lab.kube.objects import KINDS, Kind
 from raft_lab.kube.requests import Create, Delete, Get, List, Patch, Request, Update, Watch
 from raft_lab.kv.clients import Program
+from raft_lab.kv.requests import Range
 from raft_lab.raft.errors import RaftLabError
 from raft_lab.serve import bodies, discovery
 from raft_lab.serve.behind import Behind
@@ -30,6 +31,8 @@ HOW = {
     "application/apply-patch+yaml": "apply",
 }
 """The ways to patch, by the media type of the body."""
+HEALTH_SECONDS = 2
+"""So long the store may take to be called healthy (`--etcd-healthcheck-timeout`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ class Rest:
     async def _answer(self, http: web.Request) -> web.StreamResponse:
         path = http.raw_path.partition("?")[0]
         if path.rstrip("/") in ("/healthz", "/livez", "/readyz"):
-            return web.Response(text="ok")
+            return await self._health(path.strip("/"), "verbose" in http.query)
         if http.method == "GET" and (told := self._described(http, unquote(path.rstrip("/") or "/"))):
             return told
         address = address_of(path)
@@ -131,6 +134,15 @@ class Rest:
         else:
             done = await self.within(self.ask(request), seconds)
         return self._respond(http, done, shape)
+
+    async def _health(self, check: str, verbose: bool) -> web.Response:
+        """Whether the store answers, in a real API server's words."""
+        try:
+            await asyncio.wait_for(self.behind.ask(_looks_at_the_store()), HEALTH_SECONDS)
+        except (RaftLabError, TimeoutError):
+            told = f"[+]ping ok\n[-]etcd failed: reason withheld\n{check} check failed\n"
+            return web.Response(status=500, text=told)
+        return web.Response(text=f"[+]ping ok\n[+]etcd ok\n{check} check passed\n" if verbose else "ok")
 
     def _described(self, http: web.Request, path: str) -> web.Response | None:
         accept = http.headers.get("Accept", "")
@@ -199,6 +211,10 @@ class Rest:
             for path in told.unknown:
                 response.headers.add("Warning", f'299 - "unknown field \\"{_header(path)}\\""')
         return response
+
+
+def _looks_at_the_store() -> Program:
+    yield Range(b"/registry/health", count_only=True)
 
 
 def _careful(program: Program) -> Program:

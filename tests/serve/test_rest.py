@@ -481,3 +481,16 @@ def test_without_a_majority_requests_time_out_and_it_goes_on_when_the_cluster_is
         wait_until(lambda: ask(k8s, "GET", f"{LEASES}/app?timeout=10s")[0] == 200)
 
     assert (code, told["reason"]) == (504, "Timeout")
+
+
+def test_without_a_majority_it_is_not_healthy_and_says_why() -> None:
+    cluster = Cluster(3, server=KVServer)
+    with serve.kubernetes(cluster) as k8s:
+        wait_until(lambda: ask(k8s, "GET", "/readyz")[1] == {"text": "ok"})
+        cluster.partition({"S1"}, {"S2"}, {"S3"})
+
+        code, told, _ = ask(k8s, "GET", "/livez")
+        assert (code, told) == (500, {"text": "[+]ping ok\n[-]etcd failed: reason withheld\nlivez check failed\n"})
+        cluster.heal()
+        wait_until(lambda: ask(k8s, "GET", "/healthz?verbose")[0] == 200)
+        assert ask(k8s, "GET", "/healthz?verbose")[1]["text"] == "[+]ping ok\n[+]etcd ok\nhealthz check passed\n"
