@@ -524,6 +524,17 @@ def test_what_is_compacted_is_hatched_and_what_is_not_on_disk_is_marked(lab: Lab
         assert fact in facts
 
 
+def test_an_entry_of_another_term_than_the_last_one_in_the_leaders_snapshot_differs(lab: LabPage) -> None:
+    toy = sample_tapes.compacted()
+    leader = toy.frame["servers"]["S3"]
+    leader["log"] = {index: entry for index, entry in leader["log"].items() if int(index) > 3}
+    leader |= {"first_index": 4, "snapshot": {"index": 3, "term": 2, "configuration": "{S1, S2, S3, S4, S5}"}}
+    toy.record("compact", "S3", "", "S3 compacts its log.")
+    lab.show(toy)
+    differing = lab.page.locator('.rl-ledger-row[data-about="S2"] .rl-differs')
+    assert [cell.get_attribute("title").split(":")[0] for cell in differing.all()] == ["index 3, term 1"]
+
+
 def test_reads_under_way_are_a_badge_on_the_leader(lab: LabPage) -> None:
     lab.show(sample_tapes.compacted())
     assert lab.page.locator(".rl-reads:visible").all_text_contents() == ["2 reads"]

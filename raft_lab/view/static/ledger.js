@@ -292,9 +292,9 @@ function ranges(numbers) {
   return runs.map(([first, last]) => (first === last ? first : `${first}–${last}`)).join(",");
 }
 
-/** @param {Server} leader @param {number} index @param {Entry} entry */
+/** Of what the leader has compacted only the last entry's term is known. @param {Server} leader @param {number} index @param {Entry} entry */
 function differsFrom(leader, index, entry) {
-  if (index < leader.first_index) return false;
+  if (index < leader.first_index) return index === leader.snapshot?.index && entry.term !== leader.snapshot.term;
   const theirs = leader.log[String(index)];
   return !theirs || theirs.term !== entry.term || theirs.text !== entry.text;
 }
