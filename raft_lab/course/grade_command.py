@@ -9,7 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -131,11 +131,15 @@ def _executor(options: argparse.Namespace) -> Iterator[tuple[Executor | None, Ca
     if workers == 1 or options.student:
         yield None, unprotected
         return
+    before = set(active_children())
     with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_serve) as pool:
         try:
             yield pool, unprotected
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in set(active_children()) - before:  # what is being graded may take minutes
+                process.terminate()
+                process.join()
             raise
 
 

@@ -1,5 +1,7 @@
 """A class is graded: wherever it is done, however often, and though it is killed half way, to the same bytes."""
 
+import argparse
+import contextlib
 import csv
 import io
 import json
@@ -9,8 +11,9 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -392,6 +395,34 @@ def test_whoever_stops_it_is_told_how_to_go_on(tmp_path, monkeypatch, capsys):
     kept = tmp_path / "reports.results"
     said = f"raft-lab: interrupted; what is done is kept in {kept}, and the same command goes on from there\n"
     assert capsys.readouterr().err == said
+
+
+def test_whoever_stops_it_does_not_wait_for_what_is_being_graded():
+    before = set(active_children())
+    options = argparse.Namespace(dask=None, student=None, workers=2)
+    with contextlib.suppress(KeyboardInterrupt), grade_command._executor(options) as (pool, _):
+        being_graded = pool.submit(time.sleep, 3600)
+        while not being_graded.running():
+            time.sleep(0.02)
+        raise KeyboardInterrupt
+    assert set(active_children()) <= before
+
+
+def test_a_grader_that_is_killed_leaves_no_folder_behind(tmp_path):
+    code = (
+        "from raft_lab.course.sandbox import Nursery; nursery = Nursery(); print(nursery.folder, flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=PIPE, stdout=PIPE, env=os.environ | {"TMPDIR": str(tmp_path)}
+    ) as grader:
+        folder = Path(grader.stdout.readline().decode().strip())
+        assert folder.parent == tmp_path
+        assert folder.is_dir()
+        grader.kill()
+    until = time.monotonic() + 60
+    while folder.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not folder.exists()
 
 
 def test_when_all_is_done_no_process_is_left(tmp_path):
