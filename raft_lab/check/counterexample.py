@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 from raft_lab.raft.errors import HandlerError
@@ -44,6 +45,15 @@ class Replayable:
         run = self.cluster().history[1:]
         lines = [f"  {n}. {step.sentence}" for n, step in enumerate(run, start=1)]
         return lines + [f"  {n}. {self.actions[n - 1]} fails." for n in range(len(run) + 1, len(self.actions) + 1)]
+
+    def _repr_html_(self) -> str:
+        return in_lines(str(self))
+
+
+def in_lines(text: str) -> str:
+    """Text as HTML that is broken between words; a notebook breaks plain text in the middle of them."""
+    style = "white-space: pre-wrap; word-break: normal; margin: 0; padding: 0; font-size: 13px; line-height: 1.3"
+    return f'<pre style="{style}">{escape(text)}</pre>'
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from raft_lab.check.bounds import Bounds
-from raft_lab.check.counterexample import Counterexample, Run
+from raft_lab.check.counterexample import Counterexample, Run, in_lines
 from raft_lab.check.engine import Engine
 from raft_lab.check.invariants import INVARIANTS, Invariant, broken_by, broken_in
 from raft_lab.check.purity import refuse_impure
@@ -94,6 +94,9 @@ class Report:
         return "\n".join(lines)
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return in_lines(str(self))
 
 
 def explore(

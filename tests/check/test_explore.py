@@ -1,5 +1,6 @@
 """Exploring: every run within stated bounds, shortest first."""
 
+import html
 import os
 import random
 import subprocess
@@ -49,6 +50,14 @@ def test_within_the_bounds_raft_breaks_nothing():
     assert report.failure == ""
     assert report.states > 400
     assert "no invariant is broken there" in str(report)
+
+
+def test_in_a_notebook_a_report_is_broken_between_words():
+    found = explore(Cluster(3), term=1, until=lambda w: any(s.is_leader for s in w.servers.values()))
+    for told in (found, found.found):
+        shown = told._repr_html_()
+        assert "word-break: normal" in shown
+        assert html.escape(str(told)) in shown
 
 
 def test_a_search_says_whether_it_reached_anything():
