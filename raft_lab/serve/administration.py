@@ -133,7 +133,7 @@ class Members(Service):
     async def MemberList(self, message: Any) -> Any:  # noqa: N802 - its name on the wire, here and below
         """Who is a member."""
         if message.linearizable:
-            await self.member.ask(Range(b"\0", count_only=True))
+            await self._hear_a_quorum()
         return self._answer("MemberListResponse", self.member.state.configuration)
 
     async def MemberAdd(self, message: Any) -> Any:  # noqa: N802
@@ -185,12 +185,13 @@ class Members(Service):
         urls = tuple(message.peerURLs)
         if not urls or not all(_is_url(url) for url in urls):
             raise BAD_URLS
-        await self.member.ask(Range(b"\0", count_only=True))  # it takes a quorum, as in etcd
+        await self._hear_a_quorum()  # as in etcd
         name = self._named(message.ID)
         others = (other for other in self.admin.leader().configuration.members if other != name)
         if set(urls) & {url for other in others for url in self.directory.peers_of(other)}:
             raise PEERS_EXIST
         self.directory.peer_urls[name] = urls
+        await self._hear_a_quorum()  # by which time they are kept
         return self._answer("MemberUpdateResponse", self.member.state.configuration)
 
     async def MemberPromote(self, message: Any) -> Any:  # noqa: N802
@@ -205,6 +206,9 @@ class Members(Service):
         return self._answer("MemberPromoteResponse", now)
 
     # Inside
+
+    async def _hear_a_quorum(self) -> None:
+        await self.member.ask(Range(b"\0", count_only=True))
 
     def _answer(self, kind: str, configuration: Configuration) -> Any:
         return wire.message_class(kind)(header=self.member.header(), members=self.directory.members(configuration))
