@@ -83,7 +83,7 @@ def timeline(cluster: Cluster) -> go.Figure:
         )
     figure.update_layout(
         barmode="overlay",
-        title="Roles and terms: a leader has a thick outline and a cross pattern, a candidate stripes",
+        title="Roles and terms: a leader has a cross pattern, a candidate stripes",
         xaxis_title="milliseconds" if timed else "steps",
         yaxis={"categoryorder": "array", "categoryarray": list(reversed(cluster.servers))},
         height=120 + 44 * len(cluster.servers),
