@@ -15,7 +15,7 @@ from raft_lab.check.bounds import Bounds
 from raft_lab.check.counterexample import Counterexample, Run, in_lines
 from raft_lab.check.engine import Engine
 from raft_lab.check.invariants import INVARIANTS, Invariant, broken_by, broken_in
-from raft_lab.check.purity import refuse_impure
+from raft_lab.check.purity import ImpureHandler, impurity, refuse_impure
 from raft_lab.check.remembering import is_reference
 from raft_lab.check.search import NOWHERE, Found, Search
 from raft_lab.check.symmetry import symmetries
@@ -234,7 +234,7 @@ class _Exploration:
                 engine.behaviour.recheck()
             counterexample = counterexample or self.counterexample(found)
         except HandlerError as error:
-            failure, found, counterexample = str(error), search.found(), None
+            failure, found, counterexample = self.reason(error), search.found(), None
             if engine.doing is not None and search.at != NOWHERE:
                 failing = self.run((*search.path(search.at), engine.doing))
         if found.stopped in ("depth", "states"):
@@ -256,6 +256,11 @@ class _Exploration:
             engine.behaviour.calls,
             search.memory() // max(found.states, 1),
         )
+
+    def reason(self, error: HandlerError) -> str:
+        """What failed; of one that did two different things, what it decides by, whether or not it shows each time."""
+        why = impurity(self.engine.start.behaviour) if isinstance(error, ImpureHandler) else ""
+        return why or str(error)
 
     def watch(self, state: int) -> bool:
         """Ask the questions about a new state, and whether it is the one that is looked for."""

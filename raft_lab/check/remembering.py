@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from raft_lab.check.purity import ImpureHandler
 from raft_lab.raft.errors import HandlerError
 from raft_lab.raft.log import Log
 from raft_lab.raft.rules import base
@@ -31,7 +32,7 @@ class Remembering:
         """What the behaviour does; see `Server.step`. The clock stands still.
 
         Raises:
-            HandlerError: the handler failed, or did something else the second time.
+            HandlerError: the handler failed; or, as an `ImpureHandler`, did something else the second time.
         """
         found = self.known.get((state, event))
         if found is None:
@@ -46,7 +47,7 @@ class Remembering:
         """Ask the first steps again, now that others have happened in between.
 
         Raises:
-            HandlerError: one of them gives something else now: something is kept outside of the state.
+            ImpureHandler: one of them gives something else now: something is kept outside of the state.
         """
         if not self.trusted:
             for (state, event), found in list(self.known.items())[:limit]:
@@ -55,7 +56,7 @@ class Remembering:
     def _compare(self, found: Outcome, state: State, event: Event) -> None:
         self.calls += 1
         if found != self.behaviour.step(state, event):
-            raise HandlerError(
+            raise ImpureHandler(
                 f"{self.__name__} did two different things for the same state and event: a handler may use "
                 "nothing but self and the message, no randomness, clock or global, and nothing kept on the class"
             )

@@ -34,7 +34,7 @@ class OwnDice(Server):
 
 class Clocks(Server):
     def may_vote_for(self, candidate):
-        return int(time.time()) % 2 == 0
+        return time.time_ns() // 1000 % 2 == 0  # so that a search sees both
 
 
 class Addresses(Server):

@@ -32,6 +32,7 @@ class Picture:
     def __init__(self, lab: LabPage, electors: Electors, css: str = LIGHT, width: int = 1000) -> None:
         self.lab = lab
         self.page = lab.page
+        self.electors = electors
         self.recording = ElectionRecording(electors)
         whole = json.dumps({**self.recording.whole(), "code": ""})
         self.page.evaluate(START, [bundle("electors.js"), ElectorsLab._css + css, whole, width])
@@ -39,8 +40,9 @@ class Picture:
     def told(self) -> None:
         """The kernel tells what is new."""
         self.lab.kernel_says(type="news", news={**self.recording.news(), "code": "electors.run(1)"})
-        self.page.wait_for_function("() => { const e = document.querySelector('.raft-electors'); "
-                                    "return e.dataset.shown === e.dataset.now; }")  # fmt: skip
+        self.page.wait_for_function("now => { const { dataset } = document.querySelector('.raft-electors'); "
+                                    "return dataset.now === now && dataset.shown === now; }",
+                                    arg=str(self.electors.now_us))  # fmt: skip
 
     def look(self, seconds: float) -> None:
         slider = self.page.get_by_role("slider", name="Look back")
